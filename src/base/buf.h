@@ -1,0 +1,48 @@
+/*
+ * A growing byte buffer that is filled at the end and consumed at the front, with a bound that it never exceeds.
+ * Live bytes are data[head .. len). Pointers into it are good until the next call that may grow or compact it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct buf {
+        uint8_t *data;
+        size_t head, len, cap;
+        size_t limit; /* most live bytes; 0 = unlimited */
+};
+
+/* A borrowed run of bytes; not NUL-terminated. data may be NULL only when len is 0. */
+struct bytes {
+        const uint8_t *data;
+        size_t len;
+};
+
+void buf_init(struct buf *b, size_t limit);
+void buf_fini(struct buf *b);
+
+/* Makes room for n more bytes at the end. -ENOBUFS over the limit, -ENOMEM without memory; the buffer stays as it was. */
+int buf_reserve(struct buf *b, size_t n);
+int buf_append(struct buf *b, const void *data, size_t n);
+
+/* Drops n live bytes from the front; an emptied buffer starts at 0 again. */
+void buf_consume(struct buf *b, size_t n);
+
+/* Gives memory back when empty and larger than keep bytes. */
+void buf_shrink(struct buf *b, size_t keep);
+
+static inline size_t buf_size(const struct buf *b)
+{
+        return b->len - b->head;
+}
+
+static inline uint8_t *buf_head(const struct buf *b)
+{
+        return b->data + b->head;
+}
+
+static inline struct bytes buf_bytes(const struct buf *b)
+{
+        return (struct bytes){b->data + b->head, b->len - b->head};
+}

@@ -1,0 +1,20 @@
+/* Descriptors: reading and writing whole, passing them over sockets, closing what must not be inherited. */
+#pragma once
+
+#include <stddef.h>
+
+enum { FD_PASS_MAX = 4 };
+
+/* A connected pair of stream sockets, both close-on-exec and non-blocking. */
+int fd_pair(int pair[static 2]);
+
+int fd_set_nonblock(int fd, int on);
+
+/* Clears close-on-exec, for the one descriptor that a helper inherits. */
+int fd_keep_on_exec(int fd);
+
+/* Closes every descriptor from first up, except keep (-1: none). */
+int fd_close_from(int first, int keep);
+
+/* Points stdin, stdout and stderr at /dev/null. */
+int fd_null_stdio(void);
