@@ -3,6 +3,7 @@
 
 #include "base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -177,7 +178,7 @@ static int send_first_byte(struct channel *ch, const int *fds, int n_fds)
         c->cmsg_len = CMSG_LEN(sizeof(int) * (size_t)n_fds);
         memcpy(CMSG_DATA(c), fds, sizeof(int) * (size_t)n_fds);
         if (sendmsg(ch->fd, &msg, MSG_NOSIGNAL) != 1)
-                return error_origin(-errno);
+                return errno == EAGAIN ? -EAGAIN : error_origin(-errno);
         buf_consume(&ch->out, 1);
         return 0;
 }
@@ -187,12 +188,15 @@ int channel_send_fds(struct channel *ch, const struct wire_message *m, uint64_t 
 {
         int r = channel_flush(ch);
 
+        assert(n_fds > 0 && n_fds <= FD_PASS_MAX);
         if (r)
-                return r < 0 ? r : error_origin(-EPIPE);
+                return r == CHANNEL_AGAIN ? -EAGAIN : r == CHANNEL_CLOSED ? -EPIPE : r;
         r = channel_send(ch, m, seq, body);
         if (r < 0)
                 return r;
         r = send_first_byte(ch, fds, n_fds);
+        if (r < 0)
+                buf_consume(&ch->out, buf_size(&ch->out));
         return r < 0 ? r : channel_flush(ch);
 }
 

@@ -43,7 +43,8 @@ int channel_next(struct channel *ch, struct bytes *frame);
 /* Encodes into the out buffer; nothing is written before channel_flush. */
 int channel_send(struct channel *ch, const struct wire_message *m, uint64_t seq, const void *body);
 
-/* Sends a message with descriptors, at once: for the spawner's replies, on an otherwise empty out buffer. */
+/* Sends a message with 1 to FD_PASS_MAX descriptors, at once: for the spawner's replies. As channel_flush, but negative
+ * (-EAGAIN: the socket is full, -EPIPE: the peer is gone) when the message was not sent: it goes with all or not at all. */
 int channel_send_fds(struct channel *ch, const struct wire_message *m, uint64_t seq, const void *body, const int *fds,
         int n_fds);
 

@@ -52,7 +52,8 @@ static const struct {
         int (*take)(struct wire_head *, const struct wire_value *);
 } envelope[] = {{"op", take_op}, {"event", take_event}, {"seq", take_seq}, {"ok", take_ok}};
 
-static int take_envelope_entry(struct wire_head *head, struct bytes key, struct bytes value, struct wire_refusal *why)
+static int take_envelope_entry(struct wire_head *head, unsigned int *seen, struct bytes key, struct bytes value,
+        struct wire_refusal *why)
 {
         for (size_t i = 0; i < sizeof(envelope) / sizeof(envelope[0]); i++) {
                 struct cursor c = cursor_over(value);
@@ -60,6 +61,9 @@ static int take_envelope_entry(struct wire_head *head, struct bytes key, struct 
 
                 if (!wire_str_is(key, envelope[i].key))
                         continue;
+                if (*seen >> i & 1)
+                        return wire_refuse(why, WIRE_BAD_FRAME, "%s occurs twice", envelope[i].key);
+                *seen |= 1u << i;
                 if (cursor_read(&c, &v) || envelope[i].take(head, &v))
                         return wire_refuse(why, WIRE_BAD_FRAME, "%s has the wrong type", envelope[i].key);
         }
@@ -88,6 +92,7 @@ int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *w
 {
         struct cursor c = cursor_over(frame);
         struct wire_value map;
+        unsigned int seen = 0;
         int r = wire_check(frame);
 
         *head = (struct wire_head){0};
@@ -101,7 +106,7 @@ int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *w
                 r = next_entry(&c, &key, &value);
                 if (r)
                         return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
-                r = take_envelope_entry(head, key, value, why);
+                r = take_envelope_entry(head, &seen, key, value, why);
                 if (r)
                         return r;
         }
@@ -233,7 +238,7 @@ static int find_field(const struct wire_message *m, struct bytes key)
 }
 
 /* null for an optional field means that it is absent: that is what most languages send for "not given". */
-static int decode_entry(const struct wire_message *m, struct bytes key, struct bytes value, void *out,
+static int decode_entry(const struct wire_message *m, struct bytes key, struct bytes value, void *out, uint32_t *seen,
         struct wire_refusal *why)
 {
         int i = find_field(m, key);
@@ -246,8 +251,9 @@ static int decode_entry(const struct wire_message *m, struct bytes key, struct b
                 return 0;
         f.f = &m->fields[i];
         f.member = (char *)out + f.f->offset;
-        if (*has >> i & 1)
+        if (*seen >> i & 1)
                 return wire_refuse(why, WIRE_BAD_FRAME, "%s.%s occurs twice", m->name, f.f->name);
+        *seen |= 1u << i;
         r = cursor_read(&c, &f.v);
         if (r)
                 return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
@@ -271,6 +277,7 @@ int wire_decode(const struct wire_message *m, struct bytes map, void *out, struc
 {
         struct cursor c = cursor_over(map);
         struct wire_value head;
+        uint32_t seen = 0;
 
         memset(out, 0, m->size);
         if (cursor_read(&c, &head) || head.tag != TAG_MAP)
@@ -281,7 +288,7 @@ int wire_decode(const struct wire_message *m, struct bytes map, void *out, struc
 
                 if (r)
                         return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
-                r = decode_entry(m, key, value, out, why);
+                r = decode_entry(m, key, value, out, &seen, why);
                 if (r)
                         return r;
         }
