@@ -1,0 +1,207 @@
+/*
+ * The scheduler: which task runs next, on which worker, and whether a task is taken in at all. Pure: `now` (monotonic
+ * nanoseconds) comes in, decisions go out; it starts nothing, sends nothing, reads no clock.
+ *
+ *   order    Strict by level (priority, risen with waiting: see project.h). At the same level the project goes first that
+ *            has used the least worker time for its weight; FIFO within project and level.
+ *   limits   processLimit, rateLimit, pause: a project that may not start anything stands in no order at all, so a limit
+ *            costs nothing while it holds.
+ *   seats    A seat is the scheduler's view of one worker. It serves one project only (isolation project), any (heap), or
+ *            one single task (process). A task takes a seat bound to its project, else a fresh one, else the longest idle
+ *            seat of others makes room.
+ *
+ * How the shell uses it, after every event and when scheduler_next_wake() has come:
+ *
+ *   while (scheduler_decide(s, now, &d))
+ *           switch (d.kind) {
+ *           case DECIDE_RUN:     send the task; then scheduler_started(s, d.task, d.seat, now)
+ *                                or, when the worker turns out to be dead, scheduler_seat_gone(s, d.seat, now)
+ *           case DECIDE_REPLACE: scheduler_seat_retire(s, d.seat, now); end the worker
+ *           case DECIDE_EXPIRE:  record START_DEADLINE; scheduler_finish(s, d.task, TASK_FAILED, now)
+ *           }
+ *   then ask the autoscaler: the room that REPLACE made is filled by its growth, with scheduler_wanted_class().
+ *
+ * A decision that was not carried out is given again.
+ */
+#pragma once
+
+#include "master/project.h"
+#include "master/task.h"
+#include "wire/codec.h"
+
+enum seat_state { SEAT_STARTING, SEAT_IDLE, SEAT_BUSY, SEAT_GONE };
+enum seat_use { SEAT_FRESH, SEAT_BOUND, SEAT_SHARED };
+
+/* Embedded in the shell's worker. Only the shell frees it, after scheduler_seat_gone. */
+struct seat {
+        struct list idle;        /* all idle seats, the longest idle first */
+        struct list place;       /* fresh, shared or bound idle seats of its kind, latest first */
+        struct task *task;       /* SEAT_BUSY: what it runs */
+        struct project *project; /* SEAT_BOUND: whose it is; SEAT_FRESH and SEAT_SHARED: NULL */
+        int64_t idle_since;
+        int64_t charged;         /* what its task was charged in advance */
+        uint64_t tasks_done;
+        uint8_t state, use, class;
+        bool retiring;           /* takes no more tasks and does not count any more */
+};
+
+enum scheduler_mode {
+        SCHEDULER_OPEN,
+        SCHEDULER_DRAINING, /* takes nothing new; what is there is finished */
+        SCHEDULER_STOPPING, /* starts nothing either */
+};
+
+struct scheduler_config {
+        uint64_t max_length;    /* most tasks queued and delayed; 0: unlimited */
+        bool reject_on_limit;   /* queue.onLimit is "reject" */
+        int64_t aging_interval; /* 0: nothing rises */
+        enum isolation isolation;
+        uint32_t max_seats;     /* as the autoscaler's max: REPLACE is for a full pool only */
+        struct project_settings defaults; /* of projects that the configuration does not name */
+};
+
+/* Seats and waiting tasks of one class. */
+struct pool {
+        struct heap order[ORDERS]; /* of lanes that may start a task: ALL of them; those with an idle BOUND seat for their
+                                    * head; those whose head may use a SHARED one */
+        struct list fresh, shared; /* idle seats */
+        int64_t clock[TASK_PRIORITIES];  /* turn of the lane served last, by rank */
+        int64_t latest[TASK_PRIORITIES]; /* the furthest turn charged */
+        uint64_t runnable;         /* waiting tasks that only lack a seat */
+        uint32_t starting;
+};
+
+struct scheduler_counts {
+        uint64_t queued, delayed, running;
+        uint64_t completed, failed, cancelled, dead, retried, refused; /* since the start */
+        uint64_t attempts;         /* ended ones */
+        int64_t run_ns, cpu_ns;    /* of ended attempts */
+};
+
+struct scheduler {
+        struct scheduler_config config;
+        enum scheduler_mode mode;
+        struct pool pools[CLASSES];
+        struct map projects;
+        struct list forgettable;   /* projects without tasks and settings, latest last */
+        size_t n_forgettable;
+        struct list idle;          /* seats, the longest idle first */
+        struct list delayed, running, ended; /* tasks; ended: the oldest end first */
+        struct heap timers;        /* tasks by the time that does something to them */
+        struct heap rate_wait;     /* projects by their next token */
+        struct heap aging;         /* lanes by next_rise */
+        struct scheduler_counts counts;
+        uint64_t sequence, tickets;
+        uint32_t seats, busy, n_idle, starting; /* without retiring ones */
+        int64_t last_end, end_interval; /* of attempts: the measured service rate */
+};
+
+int scheduler_init(struct scheduler *s, const struct scheduler_config *config);
+/* The shell has released every task and reported every seat gone before. Projects are freed. */
+void scheduler_fini(struct scheduler *s);
+/* New limits, defaults and isolation, live. Projects without settings of their own follow the new defaults. */
+void scheduler_configure(struct scheduler *s, const struct scheduler_config *config, int64_t now);
+void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode);
+
+/* ---- projects ---- */
+
+enum { SCHEDULER_PROJECTS_MAX = 100000, SCHEDULER_FORGETTABLE_MAX = 1000 };
+
+/* The project of this name, made at its first use with the defaults. Positive: refused (the name, too many projects),
+ * and `why` says so. -ENOMEM. Without tasks or settings it is good only until the next call of this function. */
+int scheduler_project(struct scheduler *s, struct bytes name, struct project **out, struct wire_refusal *why);
+struct project *scheduler_project_find(const struct scheduler *s, struct bytes name);
+/* Any order; NULL starts, NULL ends. */
+struct project *scheduler_project_next(const struct scheduler *s, const struct project *after);
+/* Gives a project settings of its own, live. NULL: back to the defaults. */
+void scheduler_project_set(struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now);
+
+/* ---- tasks ---- */
+
+/* Takes in a task whose project, class and options are set. 0; positive: refused, `why` says so and *retry_after_ms is
+ * when it may be worth trying again (-1: never as it is); -ENOMEM. The task stays the shell's either way; once accepted
+ * it ends through scheduler_release. */
+int scheduler_accept(struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms);
+/* Takes back a task that was accepted before a restart: no limit refuses it. -ENOMEM. */
+int scheduler_restore(struct scheduler *s, struct task *t, int64_t now);
+
+enum decision_kind { DECIDE_RUN, DECIDE_REPLACE, DECIDE_EXPIRE };
+
+struct decision {
+        enum decision_kind kind;
+        struct task *task; /* RUN, EXPIRE */
+        struct seat *seat; /* RUN, REPLACE */
+};
+
+/* False: nothing to do at this time. */
+bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d);
+/* The task goes to this seat: as decided by RUN. */
+void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, int64_t now);
+
+struct attempt_use {
+        int64_t run_ns, cpu_ns; /* the greater one is charged to the project */
+        bool seat_spent;        /* the worker is dead or must not serve again */
+};
+
+/* An attempt is over: its seat is free, or retiring (see seat->retiring) when it was spent, ran with isolation process or
+ * had been asked to retire. The task is to be handed to scheduler_finish or scheduler_retry next. */
+void scheduler_ended(struct scheduler *s, struct seat *seat, const struct attempt_use *use, int64_t now);
+/* The task has ended in this state: one that task_ended() knows. */
+void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state, int64_t now);
+/* Another attempt, not before `at`. */
+void scheduler_retry(struct scheduler *s, struct task *t, int64_t at, int64_t now);
+/* By hand: an ended task starts over with its attempts, kills and quarantine forgotten. Its payload must be there. */
+int scheduler_revive(struct scheduler *s, struct task *t, int64_t now);
+
+enum cancel_result {
+        CANCEL_DONE = 0, /* it is TASK_CANCELLED now */
+        CANCEL_RUNNING,  /* interrupt the attempt; it will not be retried. Then ended and finish as always */
+        CANCEL_ENDED,    /* too late: it has its end */
+};
+enum cancel_result scheduler_cancel(struct scheduler *s, struct task *t, int64_t now);
+
+/* Lets go of an ended task; it may be freed then. */
+void scheduler_release(struct scheduler *s, struct task *t);
+
+/* ---- seats ---- */
+
+/* A worker is being started. */
+void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class);
+/* It has reported ready, and waits for its first task. */
+void scheduler_seat_ready(struct scheduler *s, struct seat *seat, int64_t now);
+/* It takes no more tasks: at once if it is idle, after its task if it is busy. */
+void scheduler_seat_retire(struct scheduler *s, struct seat *seat, int64_t now);
+/* The process is gone, or was never there. A busy seat must have seen scheduler_ended before. */
+void scheduler_seat_gone(struct scheduler *s, struct seat *seat, int64_t now);
+/* The seat that has been idle for longest; NULL: none. */
+struct seat *scheduler_oldest_idle(struct scheduler *s);
+
+/* ---- looking in ---- */
+
+/* When time alone makes something happen; INT64_MAX: never. Rising is not among it: it changes the order of what waits
+ * for a seat, and a seat is an event. */
+int64_t scheduler_next_wake(const struct scheduler *s);
+
+struct scheduler_load {
+        uint32_t seats, starting, busy, idle; /* retiring ones count in none of them */
+        uint64_t runnable;                    /* tasks that wait for nothing but a seat */
+        double load;                          /* (busy + runnable) / seats, not capped; with no seat: over 1 seat */
+};
+struct scheduler_load scheduler_load(const struct scheduler *s);
+
+/* The class whose tasks wait for a seat that is not being started yet, first in order. False: none is needed. */
+bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class);
+
+/* How a waiting task's isolation comes out: the strictest of daemon, project and task; quarantine means process. */
+enum isolation scheduler_isolation(const struct scheduler *s, const struct task *t);
+
+/* What a waiting task waits for. */
+enum wait_reason { WAIT_NOT, WAIT_DELAY, WAIT_STOPPING, WAIT_PAUSED, WAIT_LIMIT, WAIT_RATE, WAIT_TURN, WAIT_SEAT };
+
+struct wait_verdict {
+        enum wait_reason reason;
+        int64_t until;     /* DELAY, RATE: when that is over; else 0 */
+        uint64_t position; /* tasks of its project and priority before it, counted up to WAIT_POSITION_MAX */
+};
+enum { WAIT_POSITION_MAX = 100000 };
+struct wait_verdict scheduler_explain(const struct scheduler *s, const struct task *t, int64_t now);
