@@ -25,11 +25,12 @@
  * no global state, starts no thread, installs no signal handler and is never the cause of SIGPIPE.
  * Forks: a child must not use its parent's handles.
  *
- * Values cross as JSON text or as MessagePack bytes, as the caller likes. From JSON: integers stay integers (beyond 64 bits
- * they become floating point), other numbers are doubles, a key must not occur twice in an object, nothing nests
- * deeper than 32, the call's own object included. To JSON: binary is a base64 string, a timestamp a string like "2026-01-31T12:00:00.000Z", NaN and the
- * infinities are null, a map's key that is no string becomes the string of its JSON, bytes that are no UTF-8 become
- * U+FFFD, another extension is {"type": N, "data": base64}. Doubles have as many digits as it takes to read the same back.
+ * Values cross as JSON text or as MessagePack bytes, as the caller likes. From JSON: integers stay integers (beyond 64
+ * bits they become floating point), other numbers are doubles, a key must not occur twice in an object, nothing nests
+ * deeper than 32, the call's own object included. To JSON: binary is a base64 string, a timestamp a string like
+ * "2026-01-31T12:00:00.000Z", NaN and the infinities are null, a map's key that is no string becomes the string of its
+ * JSON, bytes that are no UTF-8 become U+FFFD, another extension is {"type": N, "data": base64}. Doubles have as many
+ * digits as it takes to read the same back.
  *
  * All of it is there since 0.1.0 where nothing else is said. Durations are milliseconds.
  */
@@ -196,11 +197,12 @@ POPPO_API size_t poppo_pending(const struct poppo *p);
 
 /* ---- replies ---- */
 /*
- * `pointer` is a JSON Pointer (RFC 6901) into the reply: "" is all of it but the envelope, "/result/value" a record's value,
- * "/result/logs/0/text" the first line that was logged. What accessors return is the reply's and good until it is freed.
+ * `pointer` is a JSON Pointer (RFC 6901) into the reply: "" is all of it but the envelope, "/result/value" a record's
+ * value, "/result/logs/0/text" the first line that was logged. What accessors return is the reply's and good until it
+ * is freed.
  */
 
-/* Makes a reply that a callback got the caller's own, to be freed with poppo_reply_free(), and returns it. Cannot fail. */
+/* Makes a reply that a callback got the caller's own, to be freed with poppo_reply_free(), and returns it. */
 POPPO_API struct poppo_reply *poppo_reply_keep(struct poppo_reply *reply);
 /* Once for each keep, and for each reply of a blocking call. NULL is allowed. */
 POPPO_API void poppo_reply_free(struct poppo_reply *reply);
@@ -215,8 +217,8 @@ POPPO_API const char *poppo_reply_message(struct poppo_reply *reply);
 /* The value there as compact JSON. NULL: there is none (errno ENOENT), or no memory (ENOMEM). */
 POPPO_API const char *poppo_reply_json(struct poppo_reply *reply, const char *pointer);
 
-/* The string there, without quotes, NUL-terminated; *len (unless NULL) counts bytes, since a string may hold a NUL. NULL as
- * above, and for a value of another type (errno EINVAL). */
+/* The string there, without quotes, NUL-terminated; *len (unless NULL) counts bytes, since a string may hold a NUL. NULL
+ * as above, and for a value of another type (errno EINVAL). */
 POPPO_API const char *poppo_reply_string(struct poppo_reply *reply, const char *pointer, size_t *len);
 
 /* The integer there. -ENOENT; -EINVAL: another type; -ERANGE. */

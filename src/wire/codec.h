@@ -32,6 +32,10 @@ int wire_decode(const struct wire_message *m, struct bytes map, void *out, struc
  * -ENOBUFS or -ENOMEM: nothing was appended. */
 int wire_encode(struct buf *out, const struct wire_message *m, uint64_t seq, const void *body);
 
+/* A call whose fields are one encoded map already, for callers that pass on any op. -EINVAL: args is no well-formed map, or
+ * has a key of the envelope; nothing was appended. */
+int wire_encode_op(struct buf *out, const char *op, uint64_t seq, struct bytes args);
+
 /* {seq, ok:false, error:{code, message, retryAfter?}}; retry_after_ms < 0: none. */
 int wire_encode_refusal(struct buf *out, uint64_t seq, const struct wire_refusal *why, int64_t retry_after_ms);
 

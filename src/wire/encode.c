@@ -1,5 +1,6 @@
 /* The encoder: the same descriptors, the other way round. A frame is appended whole or not at all. */
 #include "wire/codec.h"
+#include "wire/cursor.h"
 #include "wire/pack.h"
 
 #include <assert.h>
@@ -100,6 +101,34 @@ int wire_encode(struct buf *out, const struct wire_message *m, uint64_t seq, con
                         pack_entry_uint(&p, "seq", seq);
         }
         write_fields(&p, m, body);
+        return close_frame(out, mark, &p);
+}
+
+static bool holds_envelope(struct bytes map)
+{
+        static const char *const keys[] = {"op", "event", "seq", "ok"};
+        struct bytes value;
+
+        for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+                if (wire_lookup(map, keys[i], &value))
+                        return true;
+        return false;
+}
+
+int wire_encode_op(struct buf *out, const char *op, uint64_t seq, struct bytes args)
+{
+        struct cursor c = cursor_over(args);
+        struct wire_value head;
+        struct pack p;
+        size_t mark;
+
+        if (wire_check(args) || cursor_read(&c, &head) || head.tag != TAG_MAP || holds_envelope(args))
+                return -EINVAL;
+        mark = open_frame(out, &p);
+        pack_map(&p, (size_t)head.count + 2);
+        pack_entry_text(&p, "op", op);
+        pack_entry_uint(&p, "seq", seq);
+        pack_raw(&p, (struct bytes){c.at, (size_t)(c.end - c.at)});
         return close_frame(out, mark, &p);
 }
 

@@ -1,0 +1,358 @@
+/*
+ * Calls and their replies: queued, sent, matched by seq. Everything blocking is an asynchronous call and a wait for it.
+ */
+#include "client/client.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/list.h"
+#include "client/json.h"
+#include "wire/cursor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct bytes empty_map = {(const uint8_t *)"\x80", 1};
+
+/* Sequence numbers are our own and dense: they spread over the buckets as they are. */
+static struct call *find_call(const struct poppo *p, uint64_t seq)
+{
+        for (struct map_node *n = map_first(&p->calls, seq); n; n = map_next(n)) {
+                struct call *call = container_of(n, struct call, node);
+
+                if (call->seq == seq)
+                        return call;
+        }
+        return NULL;
+}
+
+static void forget_call(struct poppo *p, struct call *call)
+{
+        map_remove(&p->calls, &call->node);
+        free(call);
+}
+
+/* Takes the call out first: its callback may send the next one. */
+static void answer_call(struct poppo *p, struct call *call, struct poppo_reply *reply)
+{
+        struct call ended = *call;
+
+        forget_call(p, call);
+        p->in_callback = true;
+        ended.on_reply(ended.data, reply);
+        p->in_callback = false;
+}
+
+void client_lose(struct poppo *p)
+{
+        struct map_node *n;
+
+        channel_fini(&p->ch);
+        while ((n = map_iterate(&p->calls, NULL)))
+                answer_call(p, container_of(n, struct call, node), p->lost);
+}
+
+/* ---- sending ---- */
+
+static int queue_frame(struct poppo *p, const char *op, uint64_t seq, struct bytes args)
+{
+        size_t before = buf_size(&p->ch.out), size;
+        int r = wire_encode_op(&p->ch.out, op, seq, args);
+
+        if (r == -EINVAL)
+                return client_fail(p, r, "the arguments of %s must be one map without op, event, seq and ok, "
+                        "nested no deeper than %d", op, WIRE_DEPTH_MAX);
+        if (r == -ENOBUFS)
+                return client_fail(p, r, "%zu bytes of calls wait already: the supervisor must read some first", before);
+        if (r < 0)
+                return client_fail(p, r, "%s", error_text(r));
+        size = buf_size(&p->ch.out) - before - 4;
+        if (size <= p->max_send)
+                return 0;
+        p->ch.out.len = p->ch.out.head + before;
+        return client_fail(p, -EMSGSIZE, "the call has %zu bytes, the supervisor takes no more than %zu", size,
+                p->max_send);
+}
+
+static void on_reply_dropped(void *data, struct poppo_reply *reply)
+{
+        (void)data;
+        (void)reply;
+}
+
+static struct call *add_call(struct poppo *p)
+{
+        struct call *call = malloc(sizeof(*call));
+
+        if (!call)
+                return NULL;
+        call->seq = p->last_seq + 1;
+        if (map_insert(&p->calls, &call->node, call->seq) < 0) {
+                free(call);
+                return NULL;
+        }
+        return call;
+}
+
+static int send_call(struct poppo *p, const char *op, struct bytes args,
+        void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
+{
+        struct call *call;
+        int r;
+
+        if (p->ch.fd < 0)
+                return client_fail(p, -ENOTCONN, "not connected to a supervisor");
+        if (p->calls.n_nodes >= POPPO_PENDING_MAX)
+                return client_fail(p, -ENOBUFS, "%d calls wait for their reply already", POPPO_PENDING_MAX);
+        call = add_call(p);
+        if (!call)
+                return client_fail(p, -ENOMEM, "%s", error_text(-ENOMEM));
+        r = queue_frame(p, op, call->seq, args);
+        if (r < 0) {
+                forget_call(p, call);
+                return r;
+        }
+        call->on_reply = on_reply ? on_reply : on_reply_dropped;
+        call->data = data;
+        p->last_seq = call->seq;
+        return 0;
+}
+
+int poppo_send_msgpack(struct poppo *p, const char *op, const void *args, size_t len,
+        void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
+{
+        client_clear(p);
+        return send_call(p, op, (struct bytes){args, len}, on_reply, data);
+}
+
+/* Arguments as text; NULL is the empty map. The buffer belongs to the caller, whatever is returned. */
+static int encode_args(struct poppo *p, const char *op, const char *args, struct buf *out)
+{
+        char why[JSON_WHY_MAX];
+        int r;
+
+        buf_init(out, CHANNEL_FRAME_MAX);
+        if (!args)
+                return buf_append(out, empty_map.data, empty_map.len);
+        r = json_to_msgpack(args, out, why);
+        return r < 0 ? client_fail(p, r, "the arguments of %s: %s", op, why) : 0;
+}
+
+int poppo_send(struct poppo *p, const char *op, const char *args,
+        void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
+{
+        CLEANUP(buf_fini) struct buf packed;
+        int r;
+
+        client_clear(p);
+        r = encode_args(p, op, args, &packed);
+        return r < 0 ? r : send_call(p, op, buf_bytes(&packed), on_reply, data);
+}
+
+/* ---- receiving ---- */
+
+static int deliver(struct poppo *p, struct call *call, struct bytes frame, const struct wire_head *head)
+{
+        struct poppo_reply *reply;
+
+        /* Most pipelined submits ask for no callback: nothing is copied for those. */
+        if (call->on_reply == on_reply_dropped) {
+                forget_call(p, call);
+                return 0;
+        }
+        reply = reply_new(frame, head->ok ? 0 : POPPO_REFUSED);
+        if (!reply)
+                return -ENOMEM;
+        answer_call(p, call, reply);
+        poppo_reply_free(reply);
+        return 0;
+}
+
+/* Events and replies to calls that were given up are passed over: an older client must live with a newer supervisor. */
+static int dispatch(struct poppo *p, struct bytes frame)
+{
+        struct wire_refusal why;
+        struct wire_head head;
+        struct call *call;
+
+        if (wire_open(frame, &head, &why))
+                return client_fail(p, -EPROTO, "the supervisor sent what is no message: %s", why.message);
+        if (head.event.len)
+                return 0;
+        if (!head.is_reply || !head.has_seq)
+                return client_fail(p, -EPROTO, "the supervisor sent what is no reply");
+        call = find_call(p, head.seq);
+        return call ? deliver(p, call, frame, &head) : 0;
+}
+
+static int dispatch_all(struct poppo *p)
+{
+        struct bytes frame;
+        int r;
+
+        while (!(r = channel_next(&p->ch, &frame))) {
+                r = dispatch(p, frame);
+                if (r < 0)
+                        return r;
+        }
+        if (r == CHANNEL_TOO_LARGE)
+                return client_fail(p, -EPROTO, "the supervisor announced a message over %d bytes", CLIENT_FRAME_MAX);
+        return 0;
+}
+
+static int lost(struct poppo *p)
+{
+        client_lose(p);
+        client_fail(p, -ECONNRESET, "%s", poppo_reply_message(p->lost));
+        snprintf(p->code, sizeof(p->code), "%s", CLIENT_LOST);
+        return -ECONNRESET;
+}
+
+/* A peer that stopped reading may still have said why: what it sent is read before the loss is told. */
+static int receive(struct poppo *p)
+{
+        int r = channel_fill(&p->ch);
+
+        if (r == CHANNEL_AGAIN)
+                return 0;
+        if (r == CHANNEL_CLOSED)
+                return lost(p);
+        r = r < 0 ? r : dispatch_all(p);
+        if (r == -ENOMEM || r == -EPROTO)
+                client_lose(p);
+        if (r == -ENOMEM)
+                client_fail(p, r, "no memory for a reply");
+        return r;
+}
+
+int poppo_process(struct poppo *p)
+{
+        int r;
+
+        if (p->in_callback)
+                return client_fail(p, -EDEADLK, "a callback must not wait for replies");
+        client_clear(p);
+        if (p->ch.fd < 0)
+                return client_fail(p, -ENOTCONN, "not connected to a supervisor");
+        r = channel_flush(&p->ch);
+        if (r >= 0)
+                r = receive(p);
+        if (!r && channel_wants_write(&p->ch))
+                r = channel_flush(&p->ch);
+        return r < 0 ? r : 0;
+}
+
+int poppo_step(struct poppo *p, int timeout_ms)
+{
+        struct pollfd pfd = {.fd = p->ch.fd};
+        int n;
+
+        if (p->in_callback)
+                return client_fail(p, -EDEADLK, "a callback must not wait for replies");
+        client_clear(p);
+        if (p->ch.fd < 0)
+                return client_fail(p, -ENOTCONN, "not connected to a supervisor");
+        channel_flush(&p->ch);
+        pfd.events = poppo_events(p);
+        n = poll(&pfd, 1, timeout_ms);
+        if (n < 0)
+                return client_fail(p, -errno, "interrupted: %s", error_text(-errno));
+        if (!n)
+                return client_fail(p, -ETIMEDOUT, "the supervisor did not answer in time");
+        return poppo_process(p);
+}
+
+int poppo_fd(const struct poppo *p)
+{
+        return p->ch.fd;
+}
+
+short poppo_events(const struct poppo *p)
+{
+        if (p->ch.fd < 0)
+                return 0;
+        return channel_wants_write(&p->ch) ? POLLIN | POLLOUT : POLLIN;
+}
+
+size_t poppo_pending(const struct poppo *p)
+{
+        return p->calls.n_nodes;
+}
+
+/* ---- waiting ---- */
+
+static void on_awaited(void *data, struct poppo_reply *reply)
+{
+        struct poppo_reply **slot = data;
+
+        *slot = poppo_reply_keep(reply);
+}
+
+static int time_left_ms(int64_t deadline)
+{
+        int64_t left = deadline - clock_now();
+
+        if (deadline == INT64_MAX)
+                return -1;
+        if (left <= 0)
+                return 0;
+        left = (left + NS_PER_MS - 1) / NS_PER_MS;
+        return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* After a loss the reply is there too, and says so. What ends the wait without one is a timeout, a signal, a bad peer. */
+static int await(struct poppo *p, uint64_t seq, struct poppo_reply **reply)
+{
+        int64_t deadline = p->timeout_ms ? clock_now() + p->timeout_ms * NS_PER_MS : INT64_MAX;
+        int r = 0;
+
+        while (!*reply && r >= 0)
+                r = poppo_step(p, time_left_ms(deadline));
+        if (r < 0 && find_call(p, seq))
+                forget_call(p, find_call(p, seq));
+        return r < 0 ? r : 0;
+}
+
+int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo_reply **out)
+{
+        struct poppo_reply *reply = NULL;
+        int r;
+
+        if (out)
+                *out = NULL;
+        if (p->in_callback)
+                return client_fail(p, -EDEADLK, "a callback must not wait for replies");
+        r = send_call(p, op, args, on_awaited, &reply);
+        if (!r)
+                r = await(p, p->last_seq, &reply);
+        if (!r)
+                r = poppo_reply_status(reply);
+        if (!r && out)
+                *out = TAKE_PTR(reply);
+        else if (r > 0)
+                client_adopt(p, reply);
+        poppo_reply_free(reply);
+        return r;
+}
+
+int poppo_call_msgpack(struct poppo *p, const char *op, const void *args, size_t len, struct poppo_reply **out)
+{
+        client_clear(p);
+        return client_call(p, op, (struct bytes){args, len}, out);
+}
+
+int poppo_call(struct poppo *p, const char *op, const char *args, struct poppo_reply **out)
+{
+        CLEANUP(buf_fini) struct buf packed;
+        int r;
+
+        if (out)
+                *out = NULL;
+        client_clear(p);
+        r = encode_args(p, op, args, &packed);
+        return r < 0 ? r : client_call(p, op, buf_bytes(&packed), out);
+}

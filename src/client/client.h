@@ -1,0 +1,66 @@
+/*
+ * Inside libpoppo: the handle, the calls under way and the replies. The public face is include/poppo/poppo.h.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "poppo/poppo.h"
+#include "wire/channel.h"
+
+#include <stdbool.h>
+
+enum {
+        CLIENT_FRAME_MAX = 128 * 1024 * 1024, /* largest reply taken: the largest record and room to spare */
+        CLIENT_OUT_DEFAULT = 64 * 1024 * 1024,
+        CLIENT_NAME_MAX = 64,
+        CLIENT_PATH_MAX = 108,
+};
+
+/* What names a lost connection in replies, beside the supervisor's codes. */
+#define CLIENT_LOST "CONNECTION_LOST"
+
+/* A call that waits for its reply. */
+struct call {
+        struct map_node node;
+        uint64_t seq;
+        void (*on_reply)(void *data, struct poppo_reply *reply);
+        void *data;
+};
+
+struct poppo {
+        struct channel ch; /* ch.fd is -1 without a connection */
+        struct map calls;  /* by seq */
+        uint64_t last_seq;
+        size_t out_limit, max_send;
+        int64_t timeout_ms, retry_after;
+        int64_t server_pid;
+        struct poppo_reply *lost; /* made ahead, so that even without memory a loss can be told */
+        bool in_callback;
+        char client[CLIENT_NAME_MAX + 1], server[CLIENT_NAME_MAX + 1];
+        char socket_path[CLIENT_PATH_MAX];
+        char code[CLIENT_NAME_MAX + 1];
+        char message[512];
+};
+
+/* ---- failures: error.c ---- */
+
+/* Keeps the sentence for poppo_error_message and returns r. */
+int client_fail(struct poppo *p, int r, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Forgets the last one, at the start of every function that may fail. */
+void client_clear(struct poppo *p);
+/* Keeps what a reply that is no success says, and returns its status. */
+int client_adopt(struct poppo *p, struct poppo_reply *reply);
+
+/* ---- calls: call.c ---- */
+
+/* Ends the connection and tells every pending call. */
+void client_lose(struct poppo *p);
+/* Sends one call whose fields are an encoded map and waits for its reply; the work behind every blocking function. */
+int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo_reply **out);
+
+/* ---- replies: reply.c ---- */
+
+/* Copies a checked frame without its envelope. NULL without memory. */
+struct poppo_reply *reply_new(struct bytes frame, int status);
+/* The reply of a lost connection. */
+struct poppo_reply *reply_new_lost(void);

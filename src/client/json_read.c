@@ -1,0 +1,113 @@
+/* JSON text to MessagePack. jansson parses; its tree is walked once. */
+#include "client/json.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "wire/cursor.h"
+#include "wire/pack.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+struct packing {
+        struct pack pack;
+        bool wide; /* the text has an integer beyond 64 bits: all its integers were read as reals */
+        bool too_deep;
+};
+
+static void pack_value(struct packing *s, const json_t *v, unsigned int depth);
+
+static void cleanup_json(json_t **v)
+{
+        json_decref(*v);
+}
+
+static struct bytes text_of(const json_t *v)
+{
+        return (struct bytes){(const uint8_t *)json_string_value(v), json_string_length(v)};
+}
+
+static void pack_object(struct packing *s, const json_t *v, unsigned int depth)
+{
+        const char *key;
+        size_t len;
+        json_t *member;
+
+        pack_map(&s->pack, json_object_size(v));
+        json_object_keylen_foreach((json_t *)v, key, len, member)
+        {
+                pack_str(&s->pack, (struct bytes){(const uint8_t *)key, len});
+                pack_value(s, member, depth);
+        }
+}
+
+static void pack_list(struct packing *s, const json_t *v, unsigned int depth)
+{
+        pack_array(&s->pack, json_array_size(v));
+        for (size_t i = 0; i < json_array_size(v); i++)
+                pack_value(s, json_array_get(v, i), depth);
+}
+
+static void pack_real(struct packing *s, double real)
+{
+        if (s->wide && real >= -0x1p53 && real <= 0x1p53 && real == (double)(int64_t)real)
+                pack_int(&s->pack, (int64_t)real);
+        else
+                pack_double(&s->pack, real);
+}
+
+static void pack_value(struct packing *s, const json_t *v, unsigned int depth)
+{
+        if (json_is_object(v) || json_is_array(v))
+                depth++;
+        if (depth > WIRE_DEPTH_MAX)
+                s->too_deep = true;
+        else if (json_is_object(v))
+                pack_object(s, v, depth);
+        else if (json_is_array(v))
+                pack_list(s, v, depth);
+        else if (json_is_string(v))
+                pack_str(&s->pack, text_of(v));
+        else if (json_is_integer(v))
+                pack_int(&s->pack, json_integer_value(v));
+        else if (json_is_real(v))
+                pack_real(s, json_real_value(v));
+        else if (json_is_boolean(v))
+                pack_bool(&s->pack, json_is_true(v));
+        else
+                pack_nil(&s->pack);
+}
+
+static json_t *parse(const char *text, bool *wide, char *why)
+{
+        size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
+        json_error_t error;
+        json_t *v = json_loads(text, flags, &error);
+
+        *wide = !v && json_error_code(&error) == json_error_numeric_overflow;
+        if (*wide)
+                v = json_loads(text, flags | JSON_DECODE_INT_AS_REAL, &error);
+        if (!v)
+                snprintf(why, JSON_WHY_MAX, "line %d, column %d: %s", error.line, error.column, error.text);
+        return v;
+}
+
+int json_to_msgpack(const char *text, struct buf *out, char why[static JSON_WHY_MAX])
+{
+        struct packing s = {0};
+        CLEANUP(cleanup_json) json_t *v = parse(text, &s.wide, why);
+
+        if (!v)
+                return -EINVAL;
+        pack_init(&s.pack, out);
+        pack_value(&s, v, 0);
+        if (s.too_deep) {
+                snprintf(why, JSON_WHY_MAX, "values nest deeper than %d", WIRE_DEPTH_MAX);
+                return -EINVAL;
+        }
+        if (s.pack.error)
+                snprintf(why, JSON_WHY_MAX, "%s", error_text(s.pack.error));
+        return s.pack.error;
+}
