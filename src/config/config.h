@@ -63,8 +63,8 @@ struct config_numbers {
 #define CONFIG_C_NUMBERS struct config_numbers
 
 /* struct config_worker, config_daemon, config_defaults, config_queue, config_project, config_task_type, config_logging,
- * and as the last one struct config. EACH gives two members: `struct config_project *projects` and `size_t n_projects`;
- * each of these entries has its `char *name` first. */
+ * and as the last one struct config. EACH gives three members: `struct config_project *projects`, `size_t n_projects`,
+ * and `struct config_project default_project`, which holds for a name without an entry. Entries have a `char *name`. */
 #define config_root config
 #define WORDS(...)
 #define WORD(...)
@@ -79,7 +79,8 @@ struct config_numbers {
 #define NEST(id, member, key, child) struct config_##child member;
 #define EACH(id, members, key, child)                                                                        \
         struct config_##child *members;                                                                      \
-        size_t n_##members;
+        size_t n_##members;                                                                                  \
+        struct config_##child default_##child;
 #define NOT_ABOVE(...)
 #define END(id)                                                                                              \
         }                                                                                                    \
@@ -130,6 +131,6 @@ int config_compare(const struct config *before, const struct config *after,
  * what really holds. Call it after config_compare. 0 or -ENOMEM; after a failure `next` may only be freed. */
 int config_keep_fixed(struct config *next, const struct config *running);
 
-/* The entry of this name. Never NULL: without one it is the entry of defaults, whose name is NULL. Valid as long as cfg. */
+/* The entry of this name. Never NULL: without one it is cfg's default entry, whose name is NULL. Valid as long as cfg. */
 const struct config_project *config_project_find(const struct config *cfg, const char *name, size_t len);
 const struct config_task_type *config_task_type_find(const struct config *cfg, const char *name, size_t len);

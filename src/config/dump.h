@@ -1,0 +1,12 @@
+/* Writing values and sections as JSON. Inside config/ only. */
+#pragma once
+
+#include "config/schema.h"
+
+#include <stdio.h>
+
+/* Without a line break behind it. indent: the section's own level; negative: all on one line. */
+void config_write_section(FILE *out, const struct config_section *section, const void *base, int indent);
+
+/* The JSON text of one value, the caller's to free; NULL for an absent one. 0 or -ENOMEM. */
+int config_value_text(const struct config_option *o, const void *base, char **text);
