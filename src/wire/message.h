@@ -32,7 +32,19 @@ extern const struct wire_code_info wire_codes[WIRE_CODES];
 /* The code with this name; WIRE_OK if there is none. */
 enum wire_code wire_code_find(struct bytes name);
 
-enum wire_type { WIRE_BOOL, WIRE_UINT, WIRE_INT, WIRE_NUM, WIRE_STR, WIRE_BIN, WIRE_MAP, WIRE_ARRAY, WIRE_ANY, WIRE_WORD, WIRE_NEST };
+enum wire_type {
+        WIRE_BOOL,
+        WIRE_UINT,
+        WIRE_INT,
+        WIRE_NUM,
+        WIRE_STR,
+        WIRE_BIN,
+        WIRE_MAP,
+        WIRE_ARRAY,
+        WIRE_ANY,
+        WIRE_WORD,
+        WIRE_NEST,
+};
 enum wire_kind { WIRE_CALL, WIRE_REPLY, WIRE_NOTE, WIRE_RECORD, WIRE_TASK };
 enum wire_peer { WIRE_CLIENT = 1, WIRE_MASTER = 2, WIRE_WORKER = 4, WIRE_SPAWNER = 8 };
 enum wire_when { WIRE_GREETING = 1, WIRE_OPEN = 2, WIRE_ANY_TIME = 3 };
