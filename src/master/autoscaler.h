@@ -2,10 +2,11 @@
  * How many workers there should be. Pure: the shell fills in what it sees and asks after every event that may matter and
  * when check_interval has passed; it gets back one step to take now. Processes that retire count in none of the inputs.
  *
- *   grow    at once when a task waits for a seat and there is room: 1, 2, 4, ... at a time, back to 1 once none waits;
- *           to min at once, always. With load over scaleUpThreshold one more is started at each check.
- *   shrink  the longest idle first, one at a time: load under scaleDownThreshold, idle for workerIdleTimeout, and
- *           scaleDownCooldown since the last change. Never under min. Over max, surplus retires without waiting.
+ *   grow    at once when a task waits for a seat and there is room: 1, 2, 4, ... at a time, the next step when the workers
+ *           of the last one are there; back to 1 once nothing waits. What died or made room is replaced without steps.
+ *           To min always. With load over scaleUpThreshold by one at each check.
+ *   shrink  the longest idle first, one by one: load under scaleDownThreshold, idle for workerIdleTimeout, and
+ *           scaleDownCooldown since the last growth. Never under min. Over max, surplus retires without waiting.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 #include <stdint.h>
 
 struct autoscaler_config {
-        bool enabled; /* false: min to max are reached on demand only, nothing is scaled by load or idleness */
+        bool enabled; /* false: the pool has max workers */
         uint32_t min, max;
         double up_threshold, down_threshold;
         int64_t check_interval, down_cooldown, idle_timeout; /* ns; idle_timeout 0: never */
@@ -39,10 +40,10 @@ struct autoscaler_step {
 
 struct autoscaler {
         struct autoscaler_config config;
+        uint32_t size;        /* reached by growing, kept until shrunk: fewer alive means that some have to be replaced */
         uint32_t step;        /* size of the next growth */
         bool ceiling_told;
-        int64_t last_change;  /* of the pool's size, by a step given out */
-        int64_t last_check;
+        int64_t last_growth, last_check;
 };
 
 void autoscaler_init(struct autoscaler *a, const struct autoscaler_config *config, int64_t now);

@@ -3,7 +3,7 @@
  *
  * A lane is a queue of 11 levels (a bitmap says which hold something). A level is FIFO; it rises by one step each
  * aging interval that its first task waits, and falls by one step each time a task of it runs: so a level that is served
- * never rises, and one that is not is bound to reach the top.
+ * never rises, and one that is not is bound to reach the top. Time that the project's own limits cost does not count.
  *
  * Everything here is the scheduler's to change; the shell reads names, settings and counters.
  */
@@ -16,12 +16,6 @@
 
 enum { PROJECT_NAME_MAX = 128, PROJECT_WEIGHT_MAX = 1000 };
 
-/* A token bucket of `count` tokens that fills up within `period`. count 0: no limit. */
-struct rate {
-        uint32_t count;
-        int64_t period;
-};
-
 struct project_settings {
         uint32_t limit;        /* most tasks running at once; 0: unlimited */
         uint32_t max_queued;   /* most tasks queued or delayed; 0: unlimited */
@@ -29,7 +23,7 @@ struct project_settings {
         uint8_t max_priority;  /* highest that its tasks may ask for */
         uint8_t isolation;     /* enum isolation: the least that its tasks get */
         bool paused;           /* nothing of it starts */
-        struct rate rate;      /* of starts */
+        double rate;           /* starts per second, a tenth of a second's worth (or one) at once; 0: unlimited */
 };
 
 /* Which orders of its pool a lane stands in: see scheduler.h. */
@@ -48,13 +42,17 @@ struct lane {
         struct list idle;       /* seats bound to the project that wait for work, latest first */
         struct level levels[TASK_PRIORITIES];
         uint32_t occupied;      /* bit p: levels[p] holds a task */
-        uint64_t queued, runnable;
-        struct task *head;      /* the next one to run; NULL: nothing is queued */
+        uint8_t class;
+        uint8_t rank;           /* effective priority of head */
+        uint8_t clock;          /* the rank whose clock `turn` was last set by */
+        uint64_t queued;
+        uint64_t runnable;      /* of these, how many only lack a seat */
+        struct task *head;      /* the next one to run; NULL: it may start nothing */
+        int64_t next_rise;      /* when rank or head change by time alone; INT64_MAX: never */
+        int64_t blocked;        /* not ready (limit, rate, pause, nothing queued) since then; 0: ready */
         uint64_t ticket;        /* order among lanes whose turn is equal */
-        int64_t next_rise;      /* when the head may change by time alone; INT64_MAX: never */
-        int64_t turn;           /* used worker time / weight, on the clock of `rank` */
-        int64_t estimate;       /* what one of its tasks has used lately */
-        uint8_t class, rank;    /* rank: effective priority of head; the pool's clock that turn was last read on */
+        double turn;            /* used worker time / weight, in ns */
+        double estimate;        /* what one of its tasks has used lately, in ns */
 };
 
 struct project {
@@ -78,6 +76,9 @@ struct project {
 struct project *project_new(struct bytes name, const struct project_settings *settings);
 void project_free(struct project *p);
 
+/* New settings; a token that was far off under the old rate comes no later than under the new one. */
+void project_apply(struct project *p, const struct project_settings *settings, int64_t now);
+
 /* Letters, digits and . _ - : / only, 1 to PROJECT_NAME_MAX. */
 bool project_name_valid(struct bytes name);
 /* Tasks that may start now as far as limit and pause go; UINT64_MAX: no limit. Tokens are asked for apart. */
@@ -91,9 +92,11 @@ int64_t project_next_token(const struct project *p, int64_t now);
 
 /* The lane for this class, made at the first call. NULL: no memory. */
 struct lane *project_lane(struct project *p, enum task_class class);
-/* Adds a task that was just moved to the lane's list, and takes one out; head, rank and next_rise are stale until
- * lane_refresh. */
-void lane_enter(struct lane *l, struct task *t);
-void lane_leave(struct lane *l, struct task *t, int64_t now, int64_t aging, bool served);
+/* After a task was moved to the list of its level, or out of it. Head, rank and next_rise are stale until lane_refresh.
+ * served: it was started, not cancelled or expired. */
+void lane_entered(struct lane *l, struct task *t);
+void lane_left(struct lane *l, const struct task *t, bool served, int64_t now, int64_t aging);
+/* The lane could start nothing from l->blocked until now: its levels do not rise for that. */
+void lane_unblocked(struct lane *l, int64_t now);
 /* Finds the head and its rank at this time. aging 0: nothing rises. */
 void lane_refresh(struct lane *l, int64_t now, int64_t aging);

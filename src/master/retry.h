@@ -3,7 +3,8 @@
  *
  * Only what can come out otherwise is tried again (wire_codes[].retry). The wait grows by `backoff` with each attempt, up
  * to `delay_max`, and is spread by +/- `jitter`, so that what failed together does not come back together.
- * A task that has cost QUARANTINE_KILLS workers gets one more attempt alone in a fresh process, and then none.
+ * A task that has cost QUARANTINE_KILLS workers gets one more attempt alone in a fresh process, and then none; none at all
+ * if its attempts are used up, for maxAttempts is a promise.
  */
 #pragma once
 
@@ -13,7 +14,7 @@ enum { QUARANTINE_KILLS = 3 };
 
 struct retry_policy {
         double backoff;    /* factor, at least 1 */
-        int64_t delay_max; /* ns */
+        int64_t delay_max; /* ns; 0: unlimited */
         double jitter;     /* 0 to 1 */
 };
 

@@ -30,16 +30,16 @@
 #include "wire/codec.h"
 
 enum seat_state { SEAT_STARTING, SEAT_IDLE, SEAT_BUSY, SEAT_GONE };
-enum seat_use { SEAT_FRESH, SEAT_BOUND, SEAT_SHARED };
+enum seat_use { SEAT_FRESH, SEAT_BOUND, SEAT_SHARED, SEAT_SINGLE }; /* SINGLE: spent after its one task */
 
 /* Embedded in the shell's worker. Only the shell frees it, after scheduler_seat_gone. */
 struct seat {
         struct list idle;        /* all idle seats, the longest idle first */
         struct list place;       /* fresh, shared or bound idle seats of its kind, latest first */
         struct task *task;       /* SEAT_BUSY: what it runs */
-        struct project *project; /* SEAT_BOUND: whose it is; SEAT_FRESH and SEAT_SHARED: NULL */
+        struct project *project; /* SEAT_BOUND and SEAT_SINGLE: whose it is; else NULL */
         int64_t idle_since;
-        int64_t charged;         /* what its task was charged in advance */
+        double charged;          /* ns, what its task was charged in advance */
         uint64_t tasks_done;
         uint8_t state, use, class;
         bool retiring;           /* takes no more tasks and does not count any more */
@@ -65,10 +65,11 @@ struct pool {
         struct heap order[ORDERS]; /* of lanes that may start a task: ALL of them; those with an idle BOUND seat for their
                                     * head; those whose head may use a SHARED one */
         struct list fresh, shared; /* idle seats */
-        int64_t clock[TASK_PRIORITIES];  /* turn of the lane served last, by rank */
-        int64_t latest[TASK_PRIORITIES]; /* the furthest turn charged */
+        double clock[TASK_PRIORITIES];  /* turn of the lane served last, by rank */
+        double latest[TASK_PRIORITIES]; /* the furthest turn charged */
         uint64_t runnable;         /* waiting tasks that only lack a seat */
-        uint32_t starting;
+        uint32_t starting, busy;   /* seats, without retiring ones */
+        size_t n_lanes;
 };
 
 struct scheduler_counts {
@@ -86,22 +87,23 @@ struct scheduler {
         struct list forgettable;   /* projects without tasks and settings, latest last */
         size_t n_forgettable;
         struct list idle;          /* seats, the longest idle first */
-        struct list delayed, running, ended; /* tasks; ended: the oldest end first */
+        struct list delayed, running, ended; /* tasks; ended: the oldest end first; queued ones are in their lanes */
         struct heap timers;        /* tasks by the time that does something to them */
         struct heap rate_wait;     /* projects by their next token */
         struct heap aging;         /* lanes by next_rise */
         struct scheduler_counts counts;
         uint64_t sequence, tickets;
+        size_t n_lanes;
         uint32_t seats, busy, n_idle, starting; /* without retiring ones */
         int64_t last_end, end_interval; /* of attempts: the measured service rate */
 };
 
-int scheduler_init(struct scheduler *s, const struct scheduler_config *config);
+void scheduler_init(struct scheduler *s, const struct scheduler_config *config);
 /* The shell has released every task and reported every seat gone before. Projects are freed. */
 void scheduler_fini(struct scheduler *s);
 /* New limits, defaults and isolation, live. Projects without settings of their own follow the new defaults. */
 void scheduler_configure(struct scheduler *s, const struct scheduler_config *config, int64_t now);
-void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode);
+void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t now);
 
 /* ---- projects ---- */
 
@@ -150,7 +152,9 @@ void scheduler_ended(struct scheduler *s, struct seat *seat, const struct attemp
 void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state, int64_t now);
 /* Another attempt, not before `at`. */
 void scheduler_retry(struct scheduler *s, struct task *t, int64_t at, int64_t now);
-/* By hand: an ended task starts over with its attempts, kills and quarantine forgotten. Its payload must be there. */
+/* By hand: a dead task starts over with its attempts, kills and quarantine forgotten. Its payload must be there. 0,
+ * REVIVE_NOT_DEAD, -ENOMEM. */
+enum { REVIVE_NOT_DEAD = 1 };
 int scheduler_revive(struct scheduler *s, struct task *t, int64_t now);
 
 enum cancel_result {

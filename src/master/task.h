@@ -52,6 +52,7 @@ struct task_attempt {
 struct task_outcome {
         enum wire_code code;
         struct bytes value, error, logs;
+        struct bytes isolation; /* the layers that held, encoded; borrowed, never freed */
         bool truncated;
         int64_t run_ns, cpu_ns;
         uint64_t max_memory_bytes;

@@ -1,0 +1,88 @@
+/* Looking into the scheduler without touching it: counts for the autoscaler, wake-up times, and why a task waits. */
+#include "master/scheduler_private.h"
+
+int64_t scheduler_next_wake(const struct scheduler *s)
+{
+        struct heap_node *timer = heap_top(&s->timers), *token = heap_top(&s->rate_wait);
+        int64_t at = INT64_MAX, token_at;
+
+        if (timer)
+                at = task_wakes_at(container_of(timer, struct task, timer));
+        if (!token)
+                return at;
+        token_at = project_next_token(container_of(token, struct project, rate_wait), 0);
+        return token_at < at ? token_at : at;
+}
+
+struct scheduler_load scheduler_load(const struct scheduler *s)
+{
+        struct scheduler_load load = {
+                .seats = s->seats, .starting = s->starting, .busy = s->busy, .idle = s->n_idle};
+
+        for (int c = 0; c < CLASSES; c++)
+                load.runnable += s->pools[c].runnable;
+        load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
+        return load;
+}
+
+static bool goes_before(const struct lane *a, const struct lane *b)
+{
+        return a->rank != b->rank ? a->rank > b->rank : a->head->sequence < b->head->sequence;
+}
+
+bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
+{
+        struct lane *best = NULL;
+
+        for (int c = 0; c < CLASSES; c++) {
+                const struct pool *pool = &s->pools[c];
+                struct lane *first = order_first(pool, ORDER_ALL);
+
+                if (first && pool->runnable > pool->starting && (!best || goes_before(first, best)))
+                        best = first;
+        }
+        if (best)
+                *class = best->class;
+        return best != NULL;
+}
+
+static uint64_t position_of(const struct task *t)
+{
+        const struct list *tasks = &t->project->lanes[t->class]->levels[t->priority].tasks;
+        uint64_t n = 0;
+
+        for (const struct list *it = t->node.prev; it != tasks && n < WAIT_POSITION_MAX; it = it->prev)
+                n++;
+        return n;
+}
+
+static enum wait_reason reason_of(const struct scheduler *s, const struct task *t, int64_t now)
+{
+        const struct project *p = t->project;
+
+        if (s->mode == SCHEDULER_STOPPING)
+                return WAIT_STOPPING;
+        if (p->settings.paused)
+                return WAIT_PAUSED;
+        if (!project_room(p))
+                return WAIT_LIMIT;
+        if (!project_tokens(p, now))
+                return WAIT_RATE;
+        return p->lanes[t->class]->head == t ? WAIT_SEAT : WAIT_TURN;
+}
+
+struct wait_verdict scheduler_explain(const struct scheduler *s, const struct task *t, int64_t now)
+{
+        struct wait_verdict v = {.reason = WAIT_NOT};
+
+        if (t->state == TASK_DELAYED) {
+                v.reason = WAIT_DELAY;
+                v.until = t->not_before;
+        } else if (t->state == TASK_QUEUED) {
+                v.reason = reason_of(s, t, now);
+                v.position = position_of(t);
+                if (v.reason == WAIT_RATE)
+                        v.until = project_next_token(t->project, now);
+        }
+        return v;
+}

@@ -1,0 +1,47 @@
+/* What the scheduler's own files share; nobody else includes this. */
+#pragma once
+
+#include "master/scheduler.h"
+
+/* ---- scheduler_order.c: lanes in the orders of their pools ---- */
+
+void order_init(struct scheduler *s);
+void order_fini(struct scheduler *s);
+
+/* The project's lane, with room in every heap that it may stand in. NULL: no memory. */
+struct lane *order_lane(struct scheduler *s, struct project *p, enum task_class class);
+/* The project's lanes are about to be freed. */
+void order_forget(struct scheduler *s, struct project *p);
+
+/* Puts a lane where it belongs after anything about it has changed. */
+void order_place(struct scheduler *s, struct lane *l, int64_t now);
+/* The same for all lanes of a project, after its limits, tokens or running tasks have changed. */
+void order_place_all(struct scheduler *s, struct project *p, int64_t now);
+
+/* Lanes whose level has risen and projects whose token has come, up to now. */
+void order_catch_up(struct scheduler *s, int64_t now);
+
+/* Charges the estimate of a starting task, and after its end the difference to what it used. */
+double order_charge(struct scheduler *s, struct lane *l);
+void order_settle(struct scheduler *s, struct lane *l, double charged, double used);
+
+/* The first lane of an order; NULL: none. */
+struct lane *order_first(const struct pool *pool, enum lane_order order);
+bool lane_before(const struct lane *a, const struct lane *b);
+
+/* ---- scheduler_projects.c: names, settings, who may be forgotten ---- */
+
+void project_ref(struct scheduler *s, struct project *p);
+void project_unref(struct scheduler *s, struct project *p);
+void projects_fini(struct scheduler *s);
+
+/* ---- scheduler_seats.c: the state of seats ---- */
+
+void seat_move(struct scheduler *s, struct seat *seat, enum seat_state state, bool retiring, int64_t now);
+/* A fresh seat gets its use by the first task that it serves. */
+void seat_bind(struct scheduler *s, struct seat *seat, struct project *p, enum isolation isolation);
+
+/* ---- scheduler.c ---- */
+
+/* When time alone does something to a task; INT64_MAX: never. */
+int64_t task_wakes_at(const struct task *t);
