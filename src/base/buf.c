@@ -9,6 +9,16 @@
 
 enum { FIRST_CAPACITY = 256 };
 
+struct bytes bytes_dup(struct bytes b)
+{
+        uint8_t *copy = b.len ? malloc(b.len) : NULL;
+
+        if (!copy)
+                return (struct bytes){0};
+        memcpy(copy, b.data, b.len);
+        return (struct bytes){copy, b.len};
+}
+
 void buf_init(struct buf *b, size_t limit)
 {
         *b = (struct buf){.limit = limit};

@@ -19,6 +19,9 @@ struct bytes {
         size_t len;
 };
 
+/* A copy from malloc, the caller's; empty bytes stay empty. data NULL with len > 0 in, len 0 out: no memory. */
+struct bytes bytes_dup(struct bytes b);
+
 void buf_init(struct buf *b, size_t limit);
 void buf_fini(struct buf *b);
 

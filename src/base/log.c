@@ -65,6 +65,20 @@ static void append(char *line, size_t *len, const char *text)
         *len += n;
 }
 
+/* The length without a last character of several bytes, which a cut may have split: JSON lines must stay valid UTF-8. */
+static size_t before_split(const char *text, size_t len)
+{
+        while (len && (text[len - 1] & 0xc0) == 0x80)
+                len--;
+        return len && (text[len - 1] & 0x80) ? len - 1 : len;
+}
+
+static void append_cut(char *line, size_t *len)
+{
+        *len = before_split(line, *len);
+        append(line, len, "[cut]");
+}
+
 /* Control bytes never reach the terminal or the line structure: a task's text may be in the sentence. */
 static void append_escaped(char *line, size_t *len, const char *text, bool json)
 {
@@ -77,7 +91,7 @@ static void append_escaped(char *line, size_t *len, const char *text, bool json)
                 else if (json && (c == '"' || c == '\\'))
                         snprintf(esc, sizeof(esc), "\\%c", c);
                 if (*len + strlen(esc) > LINE_MAX_BYTES - 16)
-                        return append(line, len, "[cut]");
+                        return append_cut(line, len);
                 append(line, len, esc);
         }
 }
@@ -109,6 +123,15 @@ static size_t format_line(char *line, bool json, enum log_level level, const cha
         return len;
 }
 
+__attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t size, const char *format, va_list ap)
+{
+        static const char cut[] = "[cut]";
+        int n = vsnprintf(text, size, format, ap);
+
+        if (n >= 0 && (size_t)n >= size)
+                memcpy(text + before_split(text, size - sizeof(cut)), cut, sizeof(cut));
+}
+
 void log_emit(enum log_level level, const char *event, const char *format, ...)
 {
         char text[LINE_MAX_BYTES - 256], line[LINE_MAX_BYTES + 8];
@@ -118,7 +141,7 @@ void log_emit(enum log_level level, const char *event, const char *format, ...)
         size_t len;
 
         va_start(ap, format);
-        vsnprintf(text, sizeof(text), format, ap);
+        format_text(text, sizeof(text), format, ap);
         va_end(ap);
         len = format_line(line, json, level, event, text);
         /* A log that cannot be written must not stop the work that it describes. */

@@ -134,6 +134,7 @@ uint64_t map_hash(const void *data, size_t len)
                 h = mix(h ^ word, 0xa0761d6478bd642f);
         }
         word = 0;
-        memcpy(&word, p, len);
+        if (len)
+                memcpy(&word, p, len);
         return mix(h ^ word, 0xe7037ed1a0b428db);
 }

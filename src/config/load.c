@@ -42,7 +42,10 @@ static int refuse_syntax(const struct config_report *rep, size_t len, const json
 
                 return config_refuse(rep, start, "duplicate key %.*s", (int)(at - start), rep->text + start);
         }
-        return config_refuse(rep, at ? at - 1 : 0, "not JSON: %s", e->text);
+        /* The last character of what it refuses; of a broken one it counts only what came before. */
+        if (at && json_error_code(e) != json_error_invalid_utf8)
+                at--;
+        return config_refuse(rep, at, "not JSON: %s", e->text);
 }
 
 /* Fills a config that has the defaults; the caller frees it either way. */

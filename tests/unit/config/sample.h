@@ -1,0 +1,42 @@
+/* What the configuration's tests share: the documented file, one that sets everything, and loading from a string. */
+#pragma once
+
+#include "config/config.h"
+
+#include <string.h>
+
+/* As users find it in the documentation. */
+#define DOCUMENTED                                                                                           \
+        "{\"daemon\":{\"worker\":{\"minProcesses\":1,\"maxProcesses\":4,\"autoScale\":true,"                 \
+        "\"scaleUpThreshold\":0.8,\"scaleDownThreshold\":0.2,\"maxTasksPerWorker\":100,"                     \
+        "\"workerIdleTimeout\":60000}}}"
+
+/* Every option, none at its default, every type's special forms. */
+#define EVERYTHING                                                                                           \
+        "{\n"                                                                                                \
+        "  \"daemon\": {\"socketPath\": \"/tmp/a \\\"b\\\" \\u00e9.sock\", \"socketMode\": \"600\",\n"       \
+        "    \"allowUids\": [0, 1000, 4294967294], \"allowGids\": [5], \"shutdownTimeout\": \"1m\",\n"       \
+        "    \"worker\": {\"minProcesses\": 2, \"maxProcesses\": 8, \"autoScale\": false,\n"                 \
+        "      \"scaleUpThreshold\": 1.3, \"scaleDownThreshold\": 0.1, \"scaleCheckInterval\": \"500ms\",\n"  \
+        "      \"scaleDownCooldown\": 0, \"maxTasksPerWorker\": 7, \"maxTasksJitter\": 0.3333333333333333,\n" \
+        "      \"workerIdleTimeout\": \"2d\", \"startTimeout\": \"3s\", \"heartbeatInterval\": \"1s\",\n"    \
+        "      \"missedHeartbeats\": 5, \"killGrace\": 0, \"respawnBackoff\": 50, \"respawnBackoffMax\": 51,\n" \
+        "      \"maxMemoryBytes\": \"16MiB\", \"maxCpuTime\": \"10s\", \"isolation\": \"process\"}},\n"      \
+        "  \"defaults\": {\"priority\": 3, \"timeout\": 0, \"maxAttempts\": 1, \"retryDelay\": 2000,\n"      \
+        "    \"retryBackoff\": 1, \"retryDelayMax\": 0, \"retryJitter\": 1},\n"                              \
+        "  \"queue\": {\"maxLength\": 5, \"onLimit\": \"reject\", \"onFull\": \"reject\",\n"                 \
+        "    \"agingInterval\": \"5m\", \"resultTtl\": \"1d\", \"maxResultBytes\": \"10MB\",\n"              \
+        "    \"maxTaskBytes\": 4096},\n"                                                                     \
+        "  \"projects\": {\n"                                                                                \
+        "    \"acme\": {\"processLimit\": 2, \"rateLimit\": \"90/m\", \"maxQueued\": 50, \"weight\": 3,\n"   \
+        "      \"maxPriority\": 5, \"isolation\": \"heap\", \"taskTypes\": [\"execute-code\"],\n"            \
+        "      \"paused\": true},\n"                                                                         \
+        "    \"a.b_c-d:e/F9\": {\"rateLimit\": 0.7}, \"plain\": {}},\n"                                      \
+        "  \"taskTypes\": {\"execute-function\": {\"enabled\": false}},\n"                                   \
+        "  \"logging\": {\"level\": \"debug\", \"format\": \"json\", \"file\": \"/var/log/p\"}\n"            \
+        "}\n"
+
+static inline int load_string(struct config *out, const char *text, struct config_error *err)
+{
+        return config_load_text(out, text, strlen(text), "poppod.json", err);
+}
