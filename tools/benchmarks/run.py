@@ -1,0 +1,147 @@
+"""Runs the benchmarks of tools/bench: rows of ROWS, interleaved, each as a ratio to its baseline of the same round."""
+import argparse
+import json
+import os
+import pathlib
+import platform
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+HELLO = 'return "Hello from worker";'
+
+# How each measurement is taken. {count} is scaled by --scale; {socket} makes it one of the product.
+RUNS = {
+    "echo": (["echo", "{count}", "1"], 20000),
+    "echo-pipelined": (["echo", "{count}", "256"], 400000),
+    "fork": (["fork", "{count}"], 1000),
+    "ping": (["load", "{socket}", "ping", "{count}", "1"], 20000),
+    "no-op": (["load", "{socket}", "0", "{count}", "1"], 10000),
+    "hello": (["load", "{socket}", HELLO, "{count}", "1"], 10000),
+    "no-op-pipelined": (["load", "{socket}", "0", "{count}", "256"], 50000),
+    "hello-pipelined": (["load", "{socket}", HELLO, "{count}", "256"], 50000),
+}
+
+
+@dataclass
+class Row:
+    name: str
+    run: str
+    field: str  # p50 and p99 in microseconds, rate per second
+    baseline: str = ""  # the name of another row
+
+
+ROWS = [
+    Row("two-hop echo, one in flight, p50", "echo", "p50"),
+    Row("two-hop echo, one in flight, p99", "echo", "p99"),
+    Row("two-hop echo, 256 in flight", "echo-pipelined", "rate"),
+    Row("fork + limits + seccomp + exit, p50", "fork", "p50"),
+    Row("ping, p50", "ping", "p50", "two-hop echo, one in flight, p50"),
+    Row("no-op task, one in flight, p50", "no-op", "p50", "two-hop echo, one in flight, p50"),
+    Row("no-op task, one in flight, p99", "no-op", "p99", "two-hop echo, one in flight, p99"),
+    Row("hello task, one in flight, p50", "hello", "p50", "two-hop echo, one in flight, p50"),
+    Row("hello task, one in flight, p99", "hello", "p99", "two-hop echo, one in flight, p99"),
+    Row("hello task against a fresh process, p50", "hello", "p50", "fork + limits + seccomp + exit, p50"),
+    Row("no-op task, 256 in flight", "no-op-pipelined", "rate", "two-hop echo, 256 in flight"),
+    Row("hello task, 256 in flight", "hello-pipelined", "rate", "two-hop echo, 256 in flight"),
+]
+UNITS = {"p50": "us", "p99": "us", "rate": "/s"}
+
+
+class Supervisor:
+    """A private poppod with a worker for each processor, which recycling does not disturb."""
+
+    def __enter__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
+        self.socket = os.path.join(self.dir.name, "poppo.sock")
+        config = os.path.join(self.dir.name, "poppod.json")
+        workers = os.cpu_count() or 2
+        pathlib.Path(config).write_text(json.dumps({"daemon": {"worker": {
+            "minProcesses": workers, "maxProcesses": workers, "maxTasksPerWorker": 0}}}))
+        self.log = open(os.path.join(self.dir.name, "log"), "w+", encoding="utf-8")
+        self.process = subprocess.Popen(
+            [BUILD / "poppod", "-c", config, "--socket", self.socket, "--state-dir", self.dir.name + "/state"],
+            stdout=self.log, stderr=self.log, start_new_session=True)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        while subprocess.run([BUILD / "poppo", "--socket", self.socket, "run", "-e", "1"], capture_output=True,
+                             check=False).returncode:
+            if self.process.poll() is not None:
+                self.log.seek(0)
+                sys.exit(f"bench: poppod ended with {self.process.returncode}:\n{self.log.read()}")
+            time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.log.close()
+        self.dir.cleanup()
+
+
+def measure(name, scale, socket):
+    words, count = RUNS[name]
+    words = [w.format(count=max(100, int(count * scale)), socket=socket) if w.startswith("{") else w for w in words]
+    done = subprocess.run([BUILD / "tools" / "benchmarks" / ("bench_" + words[0]), *words[1:]], capture_output=True,
+                          text=True, check=False)
+    if done.returncode:
+        sys.exit(f"bench: {name} failed with {done.returncode}: {done.stderr.strip()}")
+    return json.loads(done.stdout)
+
+
+def take_rounds(options, socket):
+    """{run: [result a round]}; within a round every run once, so that a slow minute hits all rows alike."""
+    results = {name: [] for name in RUNS}
+    for number in range(options.rounds):
+        for name in RUNS:
+            print(f"\rround {number + 1} of {options.rounds}: {name:20}", end="", file=sys.stderr, flush=True)
+            results[name].append(measure(name, options.scale, socket))
+    print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
+    return results
+
+
+def summarize(results):
+    by_name = {row.name: row for row in ROWS}
+    summary = []
+    for row in ROWS:
+        values = [r[row.field] for r in results[row.run]]
+        entry = {"name": row.name, "unit": UNITS[row.field], "median": statistics.median(values),
+                 "min": min(values), "max": max(values)}
+        if row.baseline:
+            base = by_name[row.baseline]
+            ratios = [v / b[base.field] for v, b in zip(values, results[base.run])]
+            entry |= {"baseline": row.baseline, "ratio": statistics.median(ratios)}
+        summary.append(entry)
+    return summary
+
+
+def print_table(summary):
+    print(f"{'':42} {'median':>12} {'min':>12} {'max':>12}    ratio to baseline")
+    for e in summary:
+        ratio = f"{e['ratio']:8.3f} x {e['baseline']}" if "ratio" in e else "         (baseline)"
+        print(f"{e['name']:42} {e['median']:12.1f} {e['min']:12.1f} {e['max']:12.1f} {e['unit']:3}{ratio}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="tools/bench", description="Benchmarks, as ratios to baselines.")
+    parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
+    options = parser.parse_args()
+    with Supervisor() as supervisor:
+        summary = summarize(take_rounds(options, supervisor.socket))
+    print_table(summary)
+    if options.json:
+        pathlib.Path(options.json).write_text(json.dumps(
+            {"machine": platform.platform(), "processors": os.cpu_count(), "rounds": options.rounds, "rows": summary},
+            indent=2) + "\n")
+
+
+main()
