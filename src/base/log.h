@@ -24,11 +24,8 @@ int log_level_parse(const char *word);
 
 void log_emit(enum log_level level, const char *event, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-#define log_at(level, ...)                                                                                   \
-        do {                                                                                                 \
-                if ((level) <= log_get_level())                                                              \
-                        log_emit((level), __VA_ARGS__);                                                      \
-        } while (0)
+/* An expression, so that a callback can end with it. */
+#define log_at(level, ...) ((level) <= log_get_level() ? log_emit((level), __VA_ARGS__) : (void)0)
 
 #define log_error(...) log_at(LOG_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_WARN, __VA_ARGS__)

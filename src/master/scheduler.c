@@ -284,7 +284,7 @@ static struct seat *first_seat(struct list *l)
 /* An idle seat that the lane's head may use. */
 static struct seat *seat_for(struct scheduler *s, struct lane *l)
 {
-        struct pool *pool = &s->pools[l->class];
+        struct class_pool *pool = &s->pools[l->class];
         enum isolation isolation = scheduler_isolation(s, l->head);
 
         if (isolation != ISOLATION_PROCESS && !list_empty(&l->idle))
@@ -295,7 +295,7 @@ static struct seat *seat_for(struct scheduler *s, struct lane *l)
 }
 
 /* The first lane that an idle seat is there for. */
-static struct lane *first_served(struct pool *pool)
+static struct lane *first_served(struct class_pool *pool)
 {
         struct lane *bound = order_first(pool, ORDER_BOUND), *shared = NULL;
 
@@ -314,19 +314,18 @@ static bool run(struct scheduler *s, struct lane *l, struct decision *d)
 
 /* The first lane finds no seat. Others go before it only if that takes nothing from it: a seat is being started for it, or
  * there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of their own. */
-static bool may_pass(const struct scheduler *s, const struct pool *pool, const struct lane *first, const struct lane *other)
+static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first, const struct lane *other)
 {
         if (pool->starting || s->seats < s->config.max_seats || s->n_idle > 1)
                 return true;
         return other->rank == first->rank && other->turn <= first->turn + SWITCH_QUANTUM;
 }
 
-static bool decide_pool(struct scheduler *s, struct pool *pool, struct decision *d)
+static bool decide_pool(struct scheduler *s, struct lane *first, struct decision *d)
 {
-        struct lane *first = order_first(pool, ORDER_ALL), *other;
+        struct class_pool *pool = &s->pools[first->class];
+        struct lane *other;
 
-        if (!first || !s->n_idle)
-                return false;
         if (seat_for(s, first))
                 return run(s, first, d);
         other = first_served(pool);
@@ -340,15 +339,20 @@ static bool decide_pool(struct scheduler *s, struct pool *pool, struct decision 
 
 bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d)
 {
+        struct lane *firsts[CLASSES];
         struct task *expired;
+        int n;
 
         if (next_expired(s, now, &expired)) {
                 *d = (struct decision){.kind = DECIDE_EXPIRE, .task = expired};
                 return true;
         }
         order_catch_up(s, now);
-        for (int c = 0; c < CLASSES; c++)
-                if (decide_pool(s, &s->pools[c], d))
+        if (!s->n_idle)
+                return false;
+        n = order_firsts(s, firsts);
+        for (int i = 0; i < n; i++)
+                if (decide_pool(s, firsts[i], d))
                         return true;
         return false;
 }

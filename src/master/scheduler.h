@@ -61,7 +61,7 @@ struct scheduler_config {
 };
 
 /* Seats and waiting tasks of one class. */
-struct pool {
+struct class_pool {
         struct heap order[ORDERS]; /* of lanes that may start a task: ALL of them; those with an idle BOUND seat for their
                                     * head; those whose head may use a SHARED one */
         struct list fresh, shared; /* idle seats */
@@ -82,7 +82,7 @@ struct scheduler_counts {
 struct scheduler {
         struct scheduler_config config;
         enum scheduler_mode mode;
-        struct pool pools[CLASSES];
+        struct class_pool pools[CLASSES];
         struct map projects;
         struct list forgettable;   /* projects without tasks and settings, latest last */
         size_t n_forgettable;

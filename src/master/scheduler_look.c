@@ -25,25 +25,20 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         return load;
 }
 
-static bool goes_before(const struct lane *a, const struct lane *b)
-{
-        return a->rank != b->rank ? a->rank > b->rank : a->head->sequence < b->head->sequence;
-}
-
 bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
 {
-        struct lane *best = NULL;
+        struct lane *firsts[CLASSES];
+        int n = order_firsts(s, firsts);
 
-        for (int c = 0; c < CLASSES; c++) {
-                const struct pool *pool = &s->pools[c];
-                struct lane *first = order_first(pool, ORDER_ALL);
+        for (int i = 0; i < n; i++) {
+                const struct class_pool *pool = &s->pools[firsts[i]->class];
 
-                if (first && pool->runnable > pool->starting && (!best || goes_before(first, best)))
-                        best = first;
+                if (pool->runnable > pool->starting) {
+                        *class = firsts[i]->class;
+                        return true;
+                }
         }
-        if (best)
-                *class = best->class;
-        return best != NULL;
+        return false;
 }
 
 static uint64_t position_of(const struct task *t)

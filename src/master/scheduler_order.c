@@ -60,7 +60,7 @@ static bool token_before(const struct heap_node *a, const struct heap_node *b)
 void order_init(struct scheduler *s)
 {
         for (int c = 0; c < CLASSES; c++) {
-                struct pool *pool = &s->pools[c];
+                struct class_pool *pool = &s->pools[c];
 
                 heap_init(&pool->order[ORDER_ALL], before_in_all);
                 heap_init(&pool->order[ORDER_BOUND], before_in_bound);
@@ -81,7 +81,7 @@ void order_fini(struct scheduler *s)
         heap_fini(&s->rate_wait);
 }
 
-static int reserve(struct scheduler *s, struct pool *pool)
+static int reserve(struct scheduler *s, struct class_pool *pool)
 {
         int r = heap_reserve(&s->aging, s->n_lanes + 1);
 
@@ -92,7 +92,7 @@ static int reserve(struct scheduler *s, struct pool *pool)
 
 struct lane *order_lane(struct scheduler *s, struct project *p, enum task_class class)
 {
-        struct pool *pool = &s->pools[class];
+        struct class_pool *pool = &s->pools[class];
         struct lane *l = p->lanes[class];
 
         if (l)
@@ -118,11 +118,34 @@ void order_forget(struct scheduler *s, struct project *p)
                 }
 }
 
-struct lane *order_first(const struct pool *pool, enum lane_order order)
+struct lane *order_first(const struct class_pool *pool, enum lane_order order)
 {
         struct heap_node *node = heap_top(&pool->order[order]);
 
         return node ? container_of(node, struct lane, order[order]) : NULL;
+}
+
+static bool goes_before(const struct lane *a, const struct lane *b)
+{
+        return a->rank != b->rank ? a->rank > b->rank : a->head->sequence < b->head->sequence;
+}
+
+int order_firsts(const struct scheduler *s, struct lane *firsts[static CLASSES])
+{
+        int n = 0;
+
+        for (int c = 0; c < CLASSES; c++) {
+                struct lane *l = order_first(&s->pools[c], ORDER_ALL);
+                int at = n;
+
+                if (!l)
+                        continue;
+                for (; at && goes_before(l, firsts[at - 1]); at--)
+                        firsts[at] = firsts[at - 1];
+                firsts[at] = l;
+                n++;
+        }
+        return n;
 }
 
 static void stand(struct heap *h, struct heap_node *node, bool in)
@@ -136,7 +159,7 @@ static void stand(struct heap *h, struct heap_node *node, bool in)
 }
 
 /* Reads the turn on the clock of the lane's rank: debts are carried over, savings are not. */
-static void set_clock(struct pool *pool, struct lane *l)
+static void set_clock(struct class_pool *pool, struct lane *l)
 {
         double debt = fmax(0, l->turn - pool->clock[l->clock]);
 
@@ -159,7 +182,7 @@ static uint64_t lane_room(const struct scheduler *s, const struct lane *l, int64
 
 void order_place(struct scheduler *s, struct lane *l, int64_t now)
 {
-        struct pool *pool = &s->pools[l->class];
+        struct class_pool *pool = &s->pools[l->class];
         uint64_t runnable = lane_room(s, l, now);
         bool ready = runnable > 0, was_ready = l->runnable > 0;
         enum isolation isolation = ISOLATION_PROCESS;
@@ -204,7 +227,7 @@ void order_catch_up(struct scheduler *s, int64_t now)
                 order_place(s, container_of(node, struct lane, aging), now);
 }
 
-static void move_turn(struct pool *pool, struct lane *l, double cost)
+static void move_turn(struct class_pool *pool, struct lane *l, double cost)
 {
         l->turn += cost / l->project->settings.weight;
         if (pool->latest[l->clock] < l->turn)
@@ -213,7 +236,7 @@ static void move_turn(struct pool *pool, struct lane *l, double cost)
 
 double order_charge(struct scheduler *s, struct lane *l)
 {
-        struct pool *pool = &s->pools[l->class];
+        struct class_pool *pool = &s->pools[l->class];
         double cost = fmax(LEAST_COST, l->estimate);
 
         if (pool->clock[l->clock] < l->turn)
@@ -225,7 +248,7 @@ double order_charge(struct scheduler *s, struct lane *l)
 
 void order_settle(struct scheduler *s, struct lane *l, double charged, double used)
 {
-        struct pool *pool = &s->pools[l->class];
+        struct class_pool *pool = &s->pools[l->class];
 
         used = fmax(LEAST_COST, used);
         move_turn(pool, l, used - charged);

@@ -26,7 +26,10 @@ double order_charge(struct scheduler *s, struct lane *l);
 void order_settle(struct scheduler *s, struct lane *l, double charged, double used);
 
 /* The first lane of an order; NULL: none. */
-struct lane *order_first(const struct pool *pool, enum lane_order order);
+struct lane *order_first(const struct class_pool *pool, enum lane_order order);
+/* The first lane of each class that has one, in the order in which they get seats: by rank, then who waits longest. How
+ * many there are. */
+int order_firsts(const struct scheduler *s, struct lane *firsts[static CLASSES]);
 bool lane_before(const struct lane *a, const struct lane *b);
 
 /* ---- scheduler_projects.c: names, settings, who may be forgotten ---- */

@@ -5,7 +5,7 @@
 
 static void count(struct scheduler *s, const struct seat *seat, int by)
 {
-        struct pool *pool = &s->pools[seat->class];
+        struct class_pool *pool = &s->pools[seat->class];
 
         if (seat->retiring || seat->state == SEAT_GONE)
                 return;
@@ -21,7 +21,7 @@ static void count(struct scheduler *s, const struct seat *seat, int by)
 
 static struct list *idle_list(struct scheduler *s, const struct seat *seat)
 {
-        struct pool *pool = &s->pools[seat->class];
+        struct class_pool *pool = &s->pools[seat->class];
 
         if (seat->use == SEAT_FRESH)
                 return &pool->fresh;

@@ -155,6 +155,13 @@ bool task_ended(const struct task *t)
         return t->state >= TASK_SUCCEEDED;
 }
 
+const char *task_class_name(enum task_class class)
+{
+        static const char *const names[CLASSES] = {"js", "compile", "http", "shell", "program", "plugin"};
+
+        return names[class];
+}
+
 const char *task_state_name(enum task_state state)
 {
         return state_names[state];

@@ -123,6 +123,7 @@ bool task_edge_allowed(enum task_state from, enum task_state to);
 /* Succeeded, failed, cancelled or dead. */
 bool task_ended(const struct task *t);
 const char *task_state_name(enum task_state state);
+const char *task_class_name(enum task_class class);
 
 /* The stricter of two. */
 static inline enum isolation isolation_max(enum isolation a, enum isolation b)

@@ -1,0 +1,194 @@
+/* Carrying out decisions; ending attempts; ending tasks. */
+#include "master/dispatch.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "master/record.h"
+
+#include <sys/random.h>
+
+/* ---- ends ---- */
+
+/* Without memory for what came back, the record must not pretend that nothing did. */
+static void keep_report(struct task *t, const struct attempt_report *r, struct bytes layers, int64_t run_ns)
+{
+        struct task_outcome *o = task_outcome_reset(t);
+
+        if (!o)
+                return log_error("task", "no memory for an outcome");
+        o->code = r->code;
+        o->truncated = r->truncated;
+        o->run_ns = run_ns;
+        o->cpu_ns = r->cpu_ns;
+        o->max_memory_bytes = r->max_memory_bytes;
+        o->isolation = layers;
+        o->value = bytes_dup(r->value);
+        o->logs = bytes_dup(r->logs);
+        if (r->value.len && !o->value.data)
+                o->code = WIRE_OUT_OF_MEMORY;
+        o->error = r->error.len ? bytes_dup(r->error) :
+                   o->code != WIRE_OK ? record_error(o->code, r->message ? r->message : wire_codes[o->code].doc) :
+                                        (struct bytes){0};
+}
+
+/* The task is in its last state. Afterwards it may be gone: the budget for records can be smaller than this one. */
+static void conclude(struct dispatch *d, struct task *t)
+{
+        task_drop_payload(t);
+        d->on_task_ended(d, t);
+        registry_keep(d->registry, t);
+}
+
+static void finish(struct dispatch *d, struct task *t, enum task_state state)
+{
+        scheduler_finish(d->scheduler, t, state, clock_now());
+        conclude(d, t);
+}
+
+/* An end without an attempt's report: cancelled in the queue, or too late to start. */
+static void finish_unrun(struct dispatch *d, struct task *t, enum task_state state, enum wire_code code, const char *message)
+{
+        keep_report(t, &(struct attempt_report){.code = code, .message = message}, (struct bytes){0}, 0);
+        finish(d, t, state);
+}
+
+static uint64_t random_bits(void)
+{
+        uint64_t bits = 0;
+
+        if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != sizeof(bits))
+                bits = (uint64_t)clock_now() * UINT64_C(0x9e3779b97f4a7c15);
+        return bits;
+}
+
+static void retry_or_finish(struct dispatch *d, struct task *t)
+{
+        int64_t now = clock_now();
+        struct retry_verdict v = retry_decide(t, t->outcome->code, now, &d->retry, random_bits());
+
+        if (v.again) {
+                t->quarantined = v.quarantine;
+                return scheduler_retry(d->scheduler, t, v.at, now);
+        }
+        if (v.code != t->outcome->code) {
+                struct attempt_report last = {.code = v.code, .message = wire_codes[v.code].doc};
+
+                keep_report(t, &last, t->outcome->isolation, t->outcome->run_ns);
+        }
+        finish(d, t, v.state);
+}
+
+void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct attempt_report *report)
+{
+        struct task *t = w->seat.task;
+        int64_t now = clock_now();
+        struct attempt_use use = {.run_ns = now - t->since, .cpu_ns = report->cpu_ns, .seat_spent = report->worker_lost};
+        bool killed = report->worker_lost && report->code != WIRE_OK && report->code != WIRE_CANCELLED;
+
+        task_attempt_end(t, report->code, killed, clock_wall_ms());
+        keep_report(t, report, w->layers, use.run_ns);
+        scheduler_ended(d->scheduler, &w->seat, &use, now);
+        if (t->outcome && t->outcome->code == WIRE_OK)
+                finish(d, t, TASK_SUCCEEDED);
+        else if (t->outcome)
+                retry_or_finish(d, t);
+        else
+                finish(d, t, TASK_FAILED);
+}
+
+bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
+{
+        struct worker *w;
+
+        switch (scheduler_cancel(d->scheduler, t, clock_now())) {
+        case CANCEL_DONE:
+                keep_report(t, &(struct attempt_report){.code = WIRE_CANCELLED, .message = why}, (struct bytes){0}, 0);
+                conclude(d, t);
+                return true;
+        case CANCEL_RUNNING:
+                w = pool_find(d->pool, t->attempts[t->n_attempts - 1].worker);
+                if (w)
+                        worker_cancel(w);
+                return false;
+        case CANCEL_ENDED:
+                break;
+        }
+        return true;
+}
+
+/* ---- decisions ---- */
+
+static void run_task(struct dispatch *d, struct task *t, struct seat *seat)
+{
+        struct worker *w = container_of(seat, struct worker, seat);
+        int64_t now = clock_now();
+        int r = task_attempt_begin(t, w->id, w->pid, clock_wall_ms());
+
+        if (r < 0)
+                return finish_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
+        scheduler_started(d->scheduler, t, seat, now);
+        r = worker_run(w, t);
+        if (r < 0)
+                worker_kill(w, WIRE_WORKER_CRASHED, error_text(r));
+}
+
+static void replace_worker(struct worker *w)
+{
+        pool_retire(w, "another project needs its place");
+}
+
+static void carry_out(struct dispatch *d, const struct decision *decision)
+{
+        switch (decision->kind) {
+        case DECIDE_RUN:
+                return run_task(d, decision->task, decision->seat);
+        case DECIDE_REPLACE:
+                return replace_worker(container_of(decision->seat, struct worker, seat));
+        case DECIDE_EXPIRE:
+                return finish_unrun(d, decision->task, TASK_FAILED, WIRE_START_DEADLINE,
+                        "no worker was free before the task's startDeadline");
+        }
+}
+
+void dispatch_run(struct dispatch *d)
+{
+        struct decision decision;
+
+        while (scheduler_decide(d->scheduler, clock_now(), &decision))
+                carry_out(d, &decision);
+}
+
+/* The loop's tick follows every event; waking up is all there is to do. */
+static void on_wake(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+        (void)ev;
+        (void)timer;
+        (void)events;
+}
+
+void dispatch_set_wake(struct dispatch *d)
+{
+        int64_t now = clock_now(), at = scheduler_next_wake(d->scheduler), expiry = registry_expire(d->registry, now);
+
+        if (expiry < at)
+                at = expiry;
+        ev_timer_stop(d->loop->ev, &d->wake);
+        if (at == INT64_MAX)
+                return;
+        ev_timer_set(&d->wake, at > now ? (double)(at - now) / NS_PER_S : 0., 0.);
+        ev_timer_start(d->loop->ev, &d->wake);
+}
+
+void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
+        struct pool *pool, void (*on_task_ended)(struct dispatch *, struct task *))
+{
+        *d = (struct dispatch){.loop = loop, .scheduler = scheduler, .registry = registry, .pool = pool,
+                .on_task_ended = on_task_ended};
+        ev_init(&d->wake, on_wake);
+}
+
+void dispatch_fini(struct dispatch *d)
+{
+        ev_timer_stop(d->loop->ev, &d->wake);
+}

@@ -1,0 +1,36 @@
+/*
+ * The way of a task through the supervisor: taken in, sent to a worker, ended, told to whoever waits. The scheduler
+ * decides; here the decisions are carried out and the records are written.
+ */
+#pragma once
+
+#include "master/pool.h"
+#include "master/registry.h"
+#include "master/retry.h"
+
+struct dispatch {
+        struct loop *loop;
+        struct scheduler *scheduler;
+        struct registry *registry;
+        struct pool *pool;
+        struct retry_policy retry;
+        struct ev_timer wake; /* the scheduler's next_wake, the registry's next expiry */
+        /* The task has ended and its record is complete: tell the waiters. */
+        void (*on_task_ended)(struct dispatch *, struct task *);
+};
+
+void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
+        struct pool *pool, void (*on_task_ended)(struct dispatch *, struct task *));
+void dispatch_fini(struct dispatch *d);
+
+/* Carries out every decision that can be taken now. Called in every tick, before pool_scale(). */
+void dispatch_run(struct dispatch *d);
+
+/* When the next decision comes by time alone; called after pool_scale(). */
+void dispatch_set_wake(struct dispatch *d);
+
+/* An attempt is over, in whatever way. */
+void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct attempt_report *report);
+
+/* True: it is over now, by this or before. False: its worker was asked, and the end will come. */
+bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why);

@@ -1,0 +1,44 @@
+/*
+ * The event loop and its one rule of order. Callbacks of libev only read, decode, call one named function and return.
+ * Before the loop sleeps, in this order: the tick (decisions are taken on everything that came in), the flush (every
+ * peer that was written to sends what it has, in one write), the burial (what was closed is freed, outside of any
+ * callback of its own).
+ */
+#pragma once
+
+#include "base/list.h"
+
+#include <ev.h>
+#include <stdint.h>
+
+struct loop {
+        struct ev_loop *ev;
+        struct ev_prepare before_sleep;
+        struct list dirty;  /* struct flushable: have something to send */
+        struct list graves; /* struct grave: wait to be freed */
+        void (*tick)(struct loop *);
+};
+
+struct flushable {
+        struct list node;
+        void (*flush)(struct flushable *);
+};
+
+struct grave {
+        struct list node;
+        void (*bury)(struct grave *);
+};
+
+/* -ENOMEM or -ENOSYS when libev finds no backend. */
+int loop_init(struct loop *l, void (*tick)(struct loop *));
+void loop_fini(struct loop *l);
+
+void loop_mark_dirty(struct loop *l, struct flushable *f);
+/* At most once for each grave. */
+void loop_bury(struct loop *l, struct grave *g);
+
+/* Milliseconds to libev's seconds. */
+static inline double loop_seconds(int64_t ms)
+{
+        return (double)ms / 1000.0;
+}

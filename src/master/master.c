@@ -1,0 +1,362 @@
+/*
+ * The master's life: take the locks, start the spawner, listen, serve, and end in order. The order matters: the spawner
+ * is started before the first client can connect, so that no worker ever inherits a client's bytes.
+ */
+#include "master/master.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "master/lock.h"
+#include "master/notify.h"
+#include "master/session.h"
+#include "master/supervisor.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+int master_load_config(struct config *out, const char *path, struct config_error *error)
+{
+        int r;
+
+        if (path)
+                return config_load(out, path, error);
+        r = config_defaults(out);
+        if (r < 0)
+                snprintf(error->text, sizeof(error->text), "%s", error_text(r));
+        return r;
+}
+
+/* ---- the loop's turn ---- */
+
+static struct supervisor *of_loop(struct loop *l)
+{
+        return container_of(l, struct supervisor, loop);
+}
+
+static bool work_left(const struct supervisor *s)
+{
+        const struct scheduler_counts *c = &s->scheduler.counts;
+
+        return c->running || (s->state == SUPERVISOR_DRAINING && c->queued);
+}
+
+static void answer_drained(struct supervisor *s)
+{
+        struct wire_drain_reply reply = {0};
+        struct list *node;
+
+        while ((node = list_first(&s->drain_waiters))) {
+                struct session *session = list_entry(node, struct session, drain_node);
+
+                list_unlink(node);
+                session_reply(session, WIRE_MESSAGE(drain_reply), session->drain_seq, &reply);
+        }
+}
+
+/* With nothing left to run the workers go; with no worker left the loop ends. */
+static void proceed_to_end(struct supervisor *s)
+{
+        if (work_left(s))
+                return;
+        answer_drained(s);
+        if (s->state != SUPERVISOR_ENDING)
+                return;
+        if (!s->pool.closing)
+                pool_close(&s->pool, false);
+        if (!s->pool.n_workers)
+                ev_break(s->loop.ev, EVBREAK_ALL);
+}
+
+static void tick(struct loop *l)
+{
+        struct supervisor *s = of_loop(l);
+
+        dispatch_run(&s->dispatch);
+        pool_scale(&s->pool);
+        dispatch_set_wake(&s->dispatch);
+        if (s->state != SUPERVISOR_SERVING)
+                proceed_to_end(s);
+}
+
+/* ---- joints between the parts ---- */
+
+static void on_accept(struct listener *l, int fd, const struct ucred *who)
+{
+        if (session_open(container_of(l, struct supervisor, listener), fd, who) < 0)
+                log_error("accept", "no memory for a session");
+}
+
+static void on_attempt_ended(struct pool *p, struct worker *w, const struct attempt_report *report)
+{
+        dispatch_attempt_ended(&container_of(p, struct supervisor, pool)->dispatch, w, report);
+}
+
+static void on_task_ended(struct dispatch *d, struct task *t)
+{
+        session_task_ended(container_of(d, struct supervisor, dispatch), t);
+}
+
+static struct pool *pool_of(struct spawner_link *l)
+{
+        return &container_of(l, struct supervisor, spawner)->pool;
+}
+
+static void on_spawner_ready(struct spawner_link *l)
+{
+        struct supervisor *s = container_of(l, struct supervisor, spawner);
+
+        if (l->restarts)
+                return;
+        log_info("ready", "poppod %s pid %d serves on %s", POPPO_VERSION, getpid(), s->socket_path);
+        if (notify_service("READY=1") < 0)
+                log_warn("ready", "the service manager could not be told");
+}
+
+static void on_spawned(struct spawner_link *l, uint64_t token, pid_t pid, int channel_fd, int pidfd)
+{
+        pool_spawned(pool_of(l), token, pid, channel_fd, pidfd);
+}
+
+static void on_spawn_failed(struct spawner_link *l, uint64_t token, const char *reason)
+{
+        pool_spawn_failed(pool_of(l), token, reason);
+}
+
+static void on_spawner_lost(struct spawner_link *l)
+{
+        pool_spawner_lost(pool_of(l));
+}
+
+static const struct pool_ops pool_ops = {.on_attempt_ended = on_attempt_ended};
+static const struct spawner_link_ops spawner_ops = {.on_ready = on_spawner_ready, .on_spawned = on_spawned,
+        .on_failed = on_spawn_failed, .on_lost = on_spawner_lost};
+
+/* ---- ending ---- */
+
+static void end_now(struct supervisor *s, const char *reason)
+{
+        log_warn("shutdown", "ends at once: %s", reason);
+        s->exit_status = work_left(s) ? EXIT_FAILURE : EXIT_SUCCESS;
+        pool_close(&s->pool, true);
+}
+
+static void on_shutdown_timeout(struct ev_loop *ev, struct ev_timer *w, int events)
+{
+        (void)ev;
+        (void)events;
+        end_now(w->data, "running tasks did not end within shutdownTimeout");
+}
+
+void supervisor_drain(struct supervisor *s)
+{
+        if (s->state != SUPERVISOR_SERVING)
+                return;
+        s->state = SUPERVISOR_DRAINING;
+        scheduler_set_mode(&s->scheduler, SCHEDULER_DRAINING, clock_now());
+        log_info("drain", "takes nothing new; %llu tasks run, %llu wait", (unsigned long long)s->scheduler.counts.running,
+                (unsigned long long)s->scheduler.counts.queued);
+}
+
+void supervisor_end(struct supervisor *s, bool now, const char *reason)
+{
+        if (s->state == SUPERVISOR_ENDING)
+                return end_now(s, reason);
+        log_info("shutdown", "%s; %llu tasks run, %llu wait", reason, (unsigned long long)s->scheduler.counts.running,
+                (unsigned long long)s->scheduler.counts.queued);
+        s->state = SUPERVISOR_ENDING;
+        scheduler_set_mode(&s->scheduler, SCHEDULER_STOPPING, clock_now());
+        notify_service("STOPPING=1");
+        if (now)
+                return end_now(s, reason);
+        if (!s->config.daemon.shutdown_timeout)
+                return;
+        ev_timer_set(&s->shutdown, loop_seconds(s->config.daemon.shutdown_timeout), 0.);
+        ev_timer_start(s->loop.ev, &s->shutdown);
+}
+
+/* Tasks that were never run are told so, before their callers lose the connection. */
+static void close_sessions(struct supervisor *s)
+{
+        struct list *node;
+
+        list_for_each_safe(it, &s->sessions)
+                channel_flush(&list_entry(it, struct session, node)->peer.channel);
+        while ((node = list_first(&s->sessions)))
+                session_close(list_entry(node, struct session, node), "the supervisor ends");
+}
+
+/* ---- starting ---- */
+
+static int refuse_second(const char *what, const char *path, pid_t owner)
+{
+        fprintf(stderr, "poppod: %s %s is in use by poppod with pid %d\n", what, path, owner);
+        return EX_TEMPFAIL;
+}
+
+static int refuse_system(const char *what, const char *path, int r)
+{
+        fprintf(stderr, "poppod: %s %s: %s\n", what, path, error_text(r));
+        return EX_OSERR;
+}
+
+/* 0, or the exit status. */
+static int lock_state(struct supervisor *s)
+{
+        const char *dir = s->options->state_dir;
+        char path[PATH_MAX];
+        pid_t owner;
+        int r;
+
+        if (!dir)
+                return 0;
+        if (mkdir(dir, 0750) < 0 && errno != EEXIST)
+                return refuse_system("state directory", dir, -errno);
+        if (snprintf(path, sizeof(path), "%s/poppod.lock", dir) >= (int)sizeof(path))
+                return refuse_system("state directory", dir, -ENAMETOOLONG);
+        r = lock_take(path, &s->state_lock_fd, &owner);
+        if (r == LOCK_TAKEN)
+                return refuse_second("state directory", dir, owner);
+        return r < 0 ? refuse_system("state directory", dir, r) : 0;
+}
+
+static int listen_for_clients(struct supervisor *s)
+{
+        struct listener_rules rules = supervisor_listener_rules(&s->config);
+        pid_t owner;
+        int r = listener_init(&s->listener, &s->loop, s->socket_path, &rules, on_accept, &owner);
+
+        if (r == LOCK_TAKEN)
+                return refuse_second("socket", s->socket_path, owner);
+        return r < 0 ? refuse_system("socket", s->socket_path, r) : 0;
+}
+
+static struct wire_spawn_setup spawner_setup(const struct config *c)
+{
+        struct wire_spawn_setup setup = {0};
+
+        WIRE_SET(&setup, spawn_setup, max_memory_bytes, (uint64_t)c->daemon.worker.max_memory_bytes);
+        WIRE_SET(&setup, spawn_setup, max_cpu_ms, (uint64_t)c->daemon.worker.max_cpu_time);
+        WIRE_SET(&setup, spawn_setup, heartbeat_ms, (uint64_t)c->daemon.worker.heartbeat_interval);
+        WIRE_SET(&setup, spawn_setup, max_result_bytes, (uint64_t)c->queue.max_result_bytes);
+        WIRE_SET(&setup, spawn_setup, max_log_bytes, POOL_LOG_BYTES);
+        WIRE_SET(&setup, spawn_setup, log_level, (uint64_t)log_get_level());
+        return setup;
+}
+
+static int start_parts(struct supervisor *s)
+{
+        const struct config_worker *w = &s->config.daemon.worker;
+        struct scheduler_config blank = {0};
+        struct wire_spawn_setup setup;
+
+        scheduler_init(&s->scheduler, &blank);
+        registry_init(&s->registry, &s->scheduler);
+        dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, on_task_ended);
+        pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->config, &pool_ops);
+        supervisor_apply(s);
+        setup = spawner_setup(&s->config);
+        return spawner_link_init(&s->spawner, &s->loop, s->options->spawner_program, &setup, w->respawn_backoff,
+                w->respawn_backoff_max, &spawner_ops);
+}
+
+/* As many descriptors as the system lets us have: one per client, three per worker. */
+static void raise_nofile(void)
+{
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return;
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                log_warn("start", "RLIMIT_NOFILE cannot be raised: %s", strerror(errno));
+}
+
+static int choose_socket(struct supervisor *s)
+{
+        struct paths_socket from = {.flag = s->options->socket_path, .env = getenv("POPPO_SOCKET"),
+                .config = s->config.daemon.socket_path, .runtime_dir = getenv("XDG_RUNTIME_DIR")};
+        int r = paths_socket(&from, s->socket_path, sizeof(s->socket_path));
+
+        return r < 0 ? refuse_system("socket", "path", r) : 0;
+}
+
+/* 0, or the exit status. Whatever was taken is given back by finish(). */
+static int start(struct supervisor *s)
+{
+        int r = supervisor_open_log(s);
+
+        if (r < 0)
+                return refuse_system("log", s->config.logging.file, r);
+        r = choose_socket(s);
+        if (!r)
+                r = lock_state(s);
+        if (r)
+                return r;
+        raise_nofile();
+        r = loop_init(&s->loop, tick);
+        if (r < 0)
+                return refuse_system("event", "loop", r);
+        supervisor_watch_signals(s);
+        r = start_parts(s);
+        if (r < 0)
+                return refuse_system("spawner", s->options->spawner_program, r);
+        return listen_for_clients(s);
+}
+
+static void finish(struct supervisor *s)
+{
+        close_sessions(s);
+        listener_close(&s->listener);
+        spawner_link_fini(&s->spawner);
+        dispatch_fini(&s->dispatch);
+        pool_fini(&s->pool);
+        registry_fini(&s->registry);
+        scheduler_fini(&s->scheduler);
+        ev_timer_stop(s->loop.ev, &s->shutdown);
+        supervisor_unwatch_signals(s);
+        loop_fini(&s->loop);
+        buf_fini(&s->scratch);
+        config_fini(&s->config);
+}
+
+int master_main(const struct master_options *options)
+{
+        struct supervisor *s = calloc(1, sizeof(*s));
+        struct config_error error;
+        int status;
+
+        if (!s)
+                return EX_OSERR;
+        s->options = options;
+        s->retry_after_ms = -1;
+        s->started = clock_now();
+        s->started_wall = clock_wall_ms();
+        s->state_lock_fd = -1;
+        list_init(&s->sessions);
+        list_init(&s->drain_waiters);
+        ev_init(&s->shutdown, on_shutdown_timeout);
+        s->shutdown.data = s;
+        if (master_load_config(&s->config, options->config_path, &error)) {
+                fprintf(stderr, "poppod: %s\n", error.text);
+                free(s);
+                return EX_CONFIG;
+        }
+        status = start(s);
+        if (!status) {
+                ev_run(s->loop.ev, 0);
+                status = s->exit_status;
+                log_info("shutdown", "ended with status %d", status);
+        }
+        finish(s);
+        free(s);
+        return status;
+}

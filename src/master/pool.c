@@ -1,0 +1,436 @@
+/* Starting, replacing and retiring workers. */
+#include "master/pool.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REPLY_SLACK = 128 * 1024 };
+
+/* ---- slots ---- */
+
+static int take_slot(struct pool *p)
+{
+        for (unsigned int i = 0; i < POOL_SLOTS / 64; i++)
+                if (~p->slots[i]) {
+                        unsigned int bit = (unsigned int)__builtin_ctzll(~p->slots[i]);
+
+                        p->slots[i] |= UINT64_C(1) << bit;
+                        return (int)(i * 64 + bit);
+                }
+        return -1;
+}
+
+static void give_slot(struct pool *p, unsigned int slot)
+{
+        p->slots[slot / 64] &= ~(UINT64_C(1) << slot % 64);
+}
+
+/* ---- starting ---- */
+
+static void remove_worker(struct worker *w)
+{
+        struct pool *p = w->pool;
+
+        list_unlink(&w->node);
+        give_slot(p, w->slot);
+        p->n_workers--;
+        if (w->predecessor) {
+                w->predecessor->successor = NULL;
+                p->n_successors--;
+        }
+        if (w->successor) {
+                /* It takes an ordinary place now. */
+                w->successor->predecessor = NULL;
+                p->n_successors--;
+        }
+        scheduler_seat_gone(p->scheduler, &w->seat, clock_now());
+}
+
+static int start_worker(struct pool *p, enum task_class class, struct worker *predecessor)
+{
+        int slot = take_slot(p), r;
+        struct worker *w;
+
+        if (slot < 0)
+                return error_origin(-EAGAIN);
+        w = worker_new(p, ++p->next_id, (unsigned int)slot);
+        if (!w) {
+                give_slot(p, (unsigned int)slot);
+                return error_origin(-ENOMEM);
+        }
+        list_push_back(&p->workers, &w->node);
+        p->n_workers++;
+        scheduler_seat_added(p->scheduler, &w->seat, class);
+        if (predecessor) {
+                w->predecessor = predecessor;
+                predecessor->successor = w;
+                p->n_successors++;
+        }
+        r = spawner_link_request(p->spawner, w->id, class, w->slot);
+        if (r < 0) {
+                remove_worker(w);
+                free(w);
+        }
+        return r;
+}
+
+static bool may_start(const struct pool *p, int64_t now)
+{
+        return !p->closing && p->spawner->state == SPAWNER_READY && now >= p->breaker.not_before;
+}
+
+/* ---- the breaker ---- */
+
+const char *pool_breaker_state(const struct pool *p)
+{
+        return p->breaker.failures >= BREAKER_FAILURES ? "open" : "closed";
+}
+
+static void start_failed(struct pool *p, const char *reason)
+{
+        struct breaker *b = &p->breaker;
+        int64_t wait = p->config->respawn_backoff;
+
+        for (unsigned int i = 0; i < b->failures && wait < p->config->respawn_backoff_max; i++)
+                wait *= 2;
+        if (wait > p->config->respawn_backoff_max)
+                wait = p->config->respawn_backoff_max;
+        b->failures++;
+        b->not_before = clock_now() + wait * NS_PER_MS;
+        snprintf(b->reason, sizeof(b->reason), "%s", reason);
+        log_warn("worker-error", "a worker did not start: %s; the next one in %lld ms", reason, (long long)wait);
+        if (b->failures == BREAKER_FAILURES)
+                log_error("breaker", "open: %u workers in a row did not start", b->failures);
+}
+
+static void start_succeeded(struct pool *p)
+{
+        if (p->breaker.failures >= BREAKER_FAILURES)
+                log_info("breaker", "closed: a worker started");
+        p->breaker = (struct breaker){0};
+}
+
+/* ---- scaling ---- */
+
+/* Successors are not counted: each stands for a worker that is still there. */
+static struct autoscaler_input look(struct pool *p, int64_t now)
+{
+        struct scheduler_load load = scheduler_load(p->scheduler);
+        struct seat *oldest = scheduler_oldest_idle(p->scheduler);
+
+        return (struct autoscaler_input){.now = now, .alive = load.seats - p->n_successors,
+                .starting = load.starting - p->n_successors, .busy = load.busy, .idle = load.idle,
+                .runnable = load.runnable, .oldest_idle_since = oldest ? oldest->idle_since : now};
+}
+
+static bool grow(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
+{
+        if (!may_start(p, in->now))
+                return false;
+        for (uint32_t i = 0; i < step->count; i++) {
+                enum task_class class = CLASS_JS;
+
+                scheduler_wanted_class(p->scheduler, &class);
+                if (start_worker(p, class, NULL) < 0)
+                        return false;
+        }
+        log_info("scaled-up", "from %u to %u workers: %s", in->alive, in->alive + step->count, step->reason);
+        return true;
+}
+
+static struct worker *any_busy(struct pool *p)
+{
+        list_for_each(node, &p->workers) {
+                struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->seat.state == SEAT_BUSY && !w->seat.retiring)
+                        return w;
+        }
+        return NULL;
+}
+
+static bool shrink(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
+{
+        struct seat *seat = scheduler_oldest_idle(p->scheduler);
+        struct worker *w = seat ? container_of(seat, struct worker, seat) : step->busy_too ? any_busy(p) : NULL;
+
+        if (!w)
+                return false;
+        log_info("scaled-down", "from %u to %u workers: %s", in->alive, in->alive - 1, step->reason);
+        pool_retire(w, step->reason);
+        return true;
+}
+
+static void set_wake(struct pool *p, int64_t now, int64_t at)
+{
+        ev_timer_stop(p->loop->ev, &p->wake);
+        if (at == INT64_MAX)
+                return;
+        ev_timer_set(&p->wake, at > now ? (double)(at - now) / NS_PER_S : 0., 0.);
+        ev_timer_start(p->loop->ev, &p->wake);
+}
+
+void pool_scale(struct pool *p)
+{
+        int64_t now = clock_now(), wake;
+        struct autoscaler_input in = look(p, now);
+        bool going = !p->closing;
+
+        while (going) {
+                struct autoscaler_step step = autoscaler_decide(&p->autoscaler, &in);
+
+                if (step.at_ceiling)
+                        log_warn("at-ceiling", "%llu tasks wait and all %u workers are there",
+                                (unsigned long long)in.runnable, in.alive);
+                if (step.verb == AUTOSCALE_NOTHING)
+                        break;
+                going = step.verb == AUTOSCALE_GROW ? grow(p, &step, &in) : shrink(p, &step, &in);
+                in = look(p, now);
+        }
+        wake = p->closing ? INT64_MAX : autoscaler_next_wake(&p->autoscaler, &in);
+        if (p->breaker.not_before > now && p->breaker.not_before < wake)
+                wake = p->breaker.not_before;
+        set_wake(p, now, wake);
+}
+
+/* The loop's tick follows every event; waking up is all there is to do. */
+static void on_wake(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+        (void)ev;
+        (void)timer;
+        (void)events;
+}
+
+void pool_retire(struct worker *w, const char *reason)
+{
+        bool busy = w->seat.state == SEAT_BUSY;
+
+        scheduler_seat_retire(w->pool->scheduler, &w->seat, clock_now());
+        if (!busy)
+                worker_end(w, reason);
+        else
+                w->end_reason = reason;
+}
+
+/* One at a time: a pool that was started at once must not be replaced at once. The worn worker serves on meanwhile. */
+static void recycle(struct worker *w)
+{
+        struct pool *p = w->pool;
+
+        if (!w->task_limit || w->seat.tasks_done < w->task_limit || w->successor || w->seat.retiring || p->n_successors ||
+                !may_start(p, clock_now()))
+                return;
+        if (start_worker(p, w->seat.class, w) < 0)
+                log_warn("worker-error", "no successor for worker %u could be started", w->id);
+}
+
+static uint64_t draw_task_limit(const struct pool *p)
+{
+        double limit = (double)p->config->max_tasks_per_worker;
+
+        return limit < 1 ? 0 : 1 + (uint64_t)(limit - 1 - drand48() * p->config->max_tasks_jitter * limit);
+}
+
+/* ---- from workers ---- */
+
+static bool same_bytes(struct bytes a, struct bytes b)
+{
+        return a.len == b.len && !memcmp(a.data, b.data, a.len);
+}
+
+/* Workers of one class give the same answer, so that records can point at it instead of holding it. */
+static struct bytes intern_layers(struct pool *p, struct bytes layers)
+{
+        uint8_t *copy;
+
+        for (size_t i = 0; i < p->n_layers; i++)
+                if (same_bytes(p->layers[i], layers))
+                        return p->layers[i];
+        copy = p->n_layers < POOL_LAYERS_MAX ? malloc(layers.len) : NULL;
+        if (!copy)
+                return (struct bytes){0};
+        memcpy(copy, layers.data, layers.len);
+        return p->layers[p->n_layers++] = (struct bytes){copy, layers.len};
+}
+
+void pool_worker_ready(struct worker *w, struct bytes layers)
+{
+        struct pool *p = w->pool;
+        struct worker *old = w->predecessor;
+        int64_t now = clock_now();
+
+        start_succeeded(p);
+        w->layers = intern_layers(p, layers);
+        w->task_limit = draw_task_limit(p);
+        p->started++;
+        log_info("worker-started", "worker %u pid %d class %s slot %u in %.1f ms", w->id, w->pid,
+                task_class_name(w->seat.class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
+        scheduler_seat_ready(p->scheduler, &w->seat, now);
+        if (!old)
+                return;
+        old->successor = NULL;
+        w->predecessor = NULL;
+        p->n_successors--;
+        pool_retire(old, "recycled");
+}
+
+static void end_attempt(struct worker *w, const struct attempt_report *report)
+{
+        w->pool->ops->on_attempt_ended(w->pool, w, report);
+        if (w->seat.retiring && w->state != WORKER_ENDING)
+                worker_end(w, w->end_reason ? w->end_reason : "spent");
+        else
+                recycle(w);
+}
+
+int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why)
+{
+        struct attempt_report report = {.value = reply->value, .logs = reply->logs, .truncated = reply->truncated,
+                .cpu_ns = (int64_t)(reply->cpu_us * NS_PER_US), .max_memory_bytes = reply->max_memory_bytes,
+                .worker_lost = reply->spent || w->state == WORKER_ENDING};
+        struct buf error = {0};
+
+        if (WIRE_HAS(reply, worker_run_reply, error)) {
+                report.code = wire_code_find(reply->error.code);
+                if (report.code == WIRE_OK)
+                        return wire_refuse(why, WIRE_BAD_FRAME, "a result with an unknown error code");
+                /* Encoded anew: what a worker adds to an error beyond its known fields goes no further. */
+                if (wire_encode_map(&error, WIRE_MESSAGE(failure), &reply->error) < 0)
+                        return wire_refuse(why, WIRE_BAD_FRAME, "no memory for the error");
+                report.error = buf_bytes(&error);
+        }
+        end_attempt(w, &report);
+        buf_fini(&error);
+        return 0;
+}
+
+void pool_worker_died(struct worker *w, const struct worker_death *death)
+{
+        struct pool *p = w->pool;
+        char text[200];
+        enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
+        bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK;
+
+        p->died++;
+        log_at(expected ? LOG_INFO : LOG_WARN, "worker-terminated", "worker %u pid %d after %llu tasks: %s", w->id, w->pid,
+                (unsigned long long)w->seat.tasks_done, w->end_reason ? w->end_reason : text);
+        if (w->seat.state == SEAT_BUSY)
+                end_attempt(w, &(struct attempt_report){.code = code, .message = text, .worker_lost = true,
+                        .cpu_ns = death->cpu_ns, .max_memory_bytes = death->max_rss_bytes});
+        if (w->seat.state == SEAT_STARTING && !p->closing)
+                start_failed(p, text);
+        remove_worker(w);
+}
+
+/* ---- from the spawner ---- */
+
+struct worker *pool_find(const struct pool *p, uint64_t id)
+{
+        list_for_each(node, (struct list *)&p->workers) {
+                struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->id == id)
+                        return w;
+        }
+        return NULL;
+}
+
+void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pidfd)
+{
+        struct worker *w = pool_find(p, id);
+        bool unwanted = w && w->state == WORKER_ENDING;
+
+        if (!w || w->pidfd >= 0)
+                return worker_abandon(pid, channel_fd, pidfd);
+        worker_attach(w, pid, channel_fd, pidfd);
+        if (unwanted)
+                worker_kill(w, WIRE_OK, w->end_reason);
+}
+
+static void drop_request(struct worker *w)
+{
+        remove_worker(w);
+        loop_bury(w->pool->loop, &w->grave);
+}
+
+void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)
+{
+        struct worker *w = pool_find(p, id);
+
+        if (!w || w->pidfd >= 0)
+                return;
+        start_failed(p, reason);
+        drop_request(w);
+}
+
+void pool_spawner_lost(struct pool *p)
+{
+        list_for_each_safe(node, &p->workers) {
+                struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->pidfd < 0)
+                        drop_request(w);
+        }
+}
+
+/* ---- life ---- */
+
+static struct autoscaler_config autoscaler_settings(const struct config_worker *c)
+{
+        return (struct autoscaler_config){.enabled = c->auto_scale,
+                .min = (uint32_t)(c->auto_scale ? c->min_processes : c->max_processes), .max = (uint32_t)c->max_processes,
+                .up_threshold = c->scale_up_threshold, .down_threshold = c->scale_down_threshold,
+                .check_interval = c->scale_check_interval * NS_PER_MS, .down_cooldown = c->scale_down_cooldown * NS_PER_MS,
+                .idle_timeout = c->worker_idle_timeout * NS_PER_MS};
+}
+
+int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
+        const struct config *config, const struct pool_ops *ops)
+{
+        struct autoscaler_config settings = autoscaler_settings(&config->daemon.worker);
+
+        *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .ops = ops,
+                .config = &config->daemon.worker};
+        list_init(&p->workers);
+        srand48((long)clock_now());
+        ev_init(&p->wake, on_wake);
+        p->max_reply_bytes = (uint64_t)config->queue.max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;
+        autoscaler_init(&p->autoscaler, &settings, clock_now());
+        return 0;
+}
+
+void pool_fini(struct pool *p)
+{
+        ev_timer_stop(p->loop->ev, &p->wake);
+        for (size_t i = 0; i < p->n_layers; i++)
+                free((void *)p->layers[i].data);
+}
+
+void pool_configure(struct pool *p, const struct config *config)
+{
+        struct autoscaler_config settings = autoscaler_settings(&config->daemon.worker);
+
+        p->config = &config->daemon.worker;
+        autoscaler_configure(&p->autoscaler, &settings);
+}
+
+void pool_close(struct pool *p, bool now)
+{
+        p->closing = true;
+        list_for_each_safe(node, &p->workers) {
+                struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->state == WORKER_REQUESTED)
+                        drop_request(w);
+                else if (now)
+                        worker_kill(w, WIRE_SHUTTING_DOWN, "the supervisor ends");
+                else
+                        worker_end(w, "the supervisor ends");
+        }
+}

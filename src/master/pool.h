@@ -1,0 +1,86 @@
+/*
+ * The pool: which workers there are, and the three doors through which they come and go - pool_scale() starts and retires
+ * them as the autoscaler says, pool_recycle() lets a worn one be followed by a fresh one, and a death is met by what
+ * pool_scale() finds missing. It knows nothing of tasks beyond the seat that one sits on.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "master/autoscaler.h"
+#include "master/spawner_link.h"
+#include "master/worker.h"
+
+/* POOL_LOG_BYTES: what console output of one task is kept. */
+enum { POOL_LOG_BYTES = 256 * 1024, POOL_SLOTS = 4096, POOL_LAYERS_MAX = 64, BREAKER_FAILURES = 5 };
+
+/* What is left of an attempt. The bytes are borrowed; error may be empty, then `message` says what is known. */
+struct attempt_report {
+        enum wire_code code;
+        struct bytes value, error, logs;
+        bool truncated, worker_lost;
+        int64_t cpu_ns;
+        uint64_t max_memory_bytes;
+        const char *message;
+};
+
+struct pool_ops {
+        /* The attempt on this worker's seat is over. Comes before the worker is told to go, if it must. */
+        void (*on_attempt_ended)(struct pool *, struct worker *, const struct attempt_report *);
+};
+
+/* Consecutive failures to start; 5 open the breaker: starts go on, but slowly, and everybody can see it. */
+struct breaker {
+        unsigned int failures;
+        int64_t not_before; /* the next start; 0: at once */
+        char reason[160];
+};
+
+struct pool {
+        struct loop *loop;
+        struct scheduler *scheduler;
+        struct spawner_link *spawner;
+        const struct config_worker *config; /* the live one */
+        const struct pool_ops *ops;
+        struct autoscaler autoscaler;
+        struct list workers;
+        uint32_t n_workers, n_successors, next_id;
+        uint64_t slots[POOL_SLOTS / 64]; /* bit: taken */
+        struct breaker breaker;
+        struct bytes layers[POOL_LAYERS_MAX]; /* each distinct answer once, for life */
+        size_t n_layers;
+        uint64_t max_reply_bytes;
+        uint64_t started, died;
+        struct ev_timer wake;
+        bool closing; /* no worker is started any more */
+};
+
+int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
+        const struct config *config, const struct pool_ops *ops);
+/* Every worker is gone by then. */
+void pool_fini(struct pool *p);
+
+/* Takes over a reloaded configuration. */
+void pool_configure(struct pool *p, const struct config *config);
+
+/* Starts and retires workers until there are as many as there should be. Called in every tick. */
+void pool_scale(struct pool *p);
+
+/* A worker that is no use any more: retired at once when idle, else after its task. */
+void pool_retire(struct worker *w, const char *reason);
+
+/* Ends everything: politely, or by SIGKILL. */
+void pool_close(struct pool *p, bool now);
+
+/* NULL: no such worker. */
+struct worker *pool_find(const struct pool *p, uint64_t id);
+const char *pool_breaker_state(const struct pool *p);
+
+/* From the spawner's link. */
+void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pidfd);
+void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason);
+void pool_spawner_lost(struct pool *p);
+
+/* From workers. */
+void pool_worker_ready(struct worker *w, struct bytes layers);
+int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
+void pool_worker_died(struct worker *w, const struct worker_death *death);

@@ -1,0 +1,149 @@
+/* Finding tasks, and letting go of old ones. */
+#include "master/registry.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { EXPIRE_AT_ONCE = 1000 };
+
+void registry_init(struct registry *r, struct scheduler *scheduler)
+{
+        *r = (struct registry){.scheduler = scheduler};
+        map_init(&r->by_id);
+        map_init(&r->by_key);
+        list_init(&r->by_age);
+}
+
+void registry_fini(struct registry *r)
+{
+        list_for_each_safe(node, &r->by_age)
+                task_free(list_entry(node, struct task, by_age));
+        map_fini(&r->by_id);
+        map_fini(&r->by_key);
+}
+
+static uint64_t key_hash(struct bytes project, struct bytes key)
+{
+        return map_hash(project.data, project.len) * 31 + map_hash(key.data, key.len);
+}
+
+static struct bytes project_of(const struct task *t)
+{
+        return (struct bytes){(const uint8_t *)t->project->name, t->project->name_len};
+}
+
+static bool has_key(const struct task *t)
+{
+        return t->extra && t->extra->key.len;
+}
+
+int registry_add(struct registry *r, struct task *t)
+{
+        int err = map_insert(&r->by_id, &t->by_id, map_hash(t->id.bytes, sizeof(t->id.bytes)));
+
+        if (err < 0)
+                return err;
+        if (has_key(t)) {
+                err = map_insert(&r->by_key, &t->extra->by_key, key_hash(project_of(t), t->extra->key));
+                if (err < 0) {
+                        map_remove(&r->by_id, &t->by_id);
+                        return err;
+                }
+        }
+        list_push_back(&r->by_age, &t->by_age);
+        r->n_tasks++;
+        return 0;
+}
+
+struct task *registry_find(const struct registry *r, const struct uuid *id)
+{
+        uint64_t hash = map_hash(id->bytes, sizeof(id->bytes));
+
+        for (struct map_node *n = map_first(&r->by_id, hash); n; n = map_next(n)) {
+                struct task *t = container_of(n, struct task, by_id);
+
+                if (!memcmp(&t->id, id, sizeof(*id)))
+                        return t;
+        }
+        return NULL;
+}
+
+static bool same(struct bytes a, struct bytes b)
+{
+        return a.len == b.len && !memcmp(a.data, b.data, a.len);
+}
+
+struct task *registry_find_key(const struct registry *r, struct bytes project, struct bytes key)
+{
+        for (struct map_node *n = map_first(&r->by_key, key_hash(project, key)); n; n = map_next(n)) {
+                struct task_extra *extra = container_of(n, struct task_extra, by_key);
+
+                if (same(extra->key, key) && same(project_of(extra->task), project))
+                        return extra->task;
+        }
+        return NULL;
+}
+
+static uint64_t kept_size(const struct task *t)
+{
+        const struct task_outcome *o = t->outcome;
+
+        return sizeof(*t) + t->payload.len + t->n_attempts * sizeof(*t->attempts) +
+               (o ? sizeof(*o) + o->value.len + o->error.len + o->logs.len : 0) +
+               (t->extra ? sizeof(*t->extra) + t->extra->key.len + t->extra->meta.len : 0);
+}
+
+static void let_go(struct registry *r, struct task *t)
+{
+        r->kept_bytes -= kept_size(t);
+        scheduler_release(r->scheduler, t);
+        map_remove(&r->by_id, &t->by_id);
+        if (has_key(t))
+                map_remove(&r->by_key, &t->extra->by_key);
+        list_unlink(&t->by_age);
+        r->n_tasks--;
+        task_free(t);
+}
+
+static struct task *oldest_end(struct registry *r)
+{
+        return list_first_entry(&r->scheduler->ended, struct task, node);
+}
+
+void registry_set_budget(struct registry *r, uint64_t kept_bytes_max)
+{
+        struct task *t;
+
+        r->kept_bytes_max = kept_bytes_max;
+        while (kept_bytes_max && r->kept_bytes > kept_bytes_max && (t = oldest_end(r)))
+                let_go(r, t);
+}
+
+void registry_keep(struct registry *r, struct task *t)
+{
+        r->kept_bytes += kept_size(t);
+        registry_set_budget(r, r->kept_bytes_max);
+}
+
+void registry_unkeep(struct registry *r, struct task *t)
+{
+        r->kept_bytes -= kept_size(t);
+}
+
+/* Ends are in order of time, the times to live need not be: a long-lived record delays the shorter ones behind it until
+ * the budget or its own end frees them, which keeps this O(1) a task. */
+int64_t registry_expire(struct registry *r, int64_t now)
+{
+        struct task *t;
+
+        for (int i = 0; i < EXPIRE_AT_ONCE && (t = oldest_end(r)); i++) {
+                if (!t->result_ttl)
+                        return INT64_MAX;
+                if (t->since + t->result_ttl > now)
+                        return t->since + t->result_ttl;
+                let_go(r, t);
+        }
+        return oldest_end(r) ? now : INT64_MAX;
+}

@@ -1,0 +1,39 @@
+/*
+ * All tasks that the supervisor knows: by id, by idempotency key, by age. Ended ones stay as long as their results are
+ * kept, within a budget of bytes: the oldest end goes first.
+ */
+#pragma once
+
+#include "base/map.h"
+#include "master/scheduler.h"
+#include "master/task.h"
+
+struct registry {
+        struct scheduler *scheduler;
+        struct map by_id, by_key;
+        struct list by_age; /* oldest first */
+        size_t n_tasks;
+        uint64_t kept_bytes, kept_bytes_max; /* of ended tasks; max 0: unlimited */
+};
+
+void registry_init(struct registry *r, struct scheduler *scheduler);
+/* Frees every task, whatever its state: for the end of the process only. */
+void registry_fini(struct registry *r);
+
+/* Enters an accepted task; the key, where it has one, is in task->extra. -ENOMEM: nothing changed. */
+int registry_add(struct registry *r, struct task *t);
+
+/* NULL: unknown, or let go. */
+struct task *registry_find(const struct registry *r, const struct uuid *id);
+struct task *registry_find_key(const struct registry *r, struct bytes project, struct bytes key);
+
+/* The task has ended: its bytes count now, older ones may have to go. */
+void registry_keep(struct registry *r, struct task *t);
+/* The task will run again: its bytes count no more. */
+void registry_unkeep(struct registry *r, struct task *t);
+
+/* Lets go of what has been kept for long enough, a bounded number at a time. When to call again; INT64_MAX: not needed. */
+int64_t registry_expire(struct registry *r, int64_t now);
+
+/* Lets go of everything older than max bytes allow, now. */
+void registry_set_budget(struct registry *r, uint64_t kept_bytes_max);

@@ -1,0 +1,34 @@
+/* What clients may ask for: the handlers of the ops, by message. Each file of requests_*.c holds one group of them. */
+#pragma once
+
+#include "master/peer.h"
+#include "master/waiter.h"
+
+/* One row an op. */
+#define REQUESTS(X)                                                                                          \
+        X(hello)                                                                                             \
+        X(ping)                                                                                              \
+        X(submit)                                                                                            \
+        X(wait)                                                                                              \
+        X(result)                                                                                            \
+        X(cancel)                                                                                            \
+        X(list)                                                                                              \
+        X(stats)                                                                                             \
+        X(status)                                                                                            \
+        X(project_limit)                                                                                     \
+        X(project_usage)                                                                                     \
+        X(reload)                                                                                            \
+        X(drain)                                                                                             \
+        X(stop)
+
+#define X(op) int request_##op(struct peer *, uint64_t seq, const union wire_body *, struct wire_refusal *why);
+REQUESTS(X)
+#undef X
+
+extern const struct peer_handler request_handlers[WIRE_IDS];
+
+/* A call that is answered when the task has ended, which may be now. -ENOMEM. */
+int request_answer_at_end(struct session *session, struct task *t, const struct waiter *call);
+
+/* Makes a refusal of a negative r; passes others on. */
+int request_no_memory(int r, struct wire_refusal *why);

@@ -1,0 +1,183 @@
+/* Opening, closing and answering sessions. What each op does is in the requests_*.c files. */
+#include "master/session.h"
+
+#include "base/error.h"
+#include "base/log.h"
+#include "master/record.h"
+#include "master/requests.h"
+#include "master/supervisor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { OUT_MAX = 256 * 1024 * 1024 };
+
+/* ---- answers ---- */
+
+void session_reply(struct session *s, const struct wire_message *m, uint64_t seq, const void *body)
+{
+        int r = peer_send(&s->peer, m, seq, body);
+
+        if (r < 0)
+                session_close(s, r == -ENOBUFS ? "reads its replies too slowly" : error_text(r));
+}
+
+static void answer_submit(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_submit_reply body = {0};
+        char id[UUID_TEXT + 1];
+
+        uuid_format(&t->id, id);
+        WIRE_SET(&body, submit_reply, id, wire_str(id));
+        if (call->duplicate)
+                WIRE_SET(&body, submit_reply, duplicate, true);
+        WIRE_SET(&body, submit_reply, result, record);
+        session_reply(s, WIRE_MESSAGE(submit_reply), call->seq, &body);
+}
+
+static void answer_wait(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_wait_reply body = {0};
+
+        (void)t;
+        WIRE_SET(&body, wait_reply, result, record);
+        session_reply(s, WIRE_MESSAGE(wait_reply), call->seq, &body);
+}
+
+static void answer_cancel(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_cancel_reply body = {0};
+
+        (void)record;
+        WIRE_SET(&body, cancel_reply, state, wire_str(task_state_name(t->state)));
+        session_reply(s, WIRE_MESSAGE(cancel_reply), call->seq, &body);
+}
+
+static void (*const answers[])(struct session *, const struct task *, const struct waiter *, struct bytes record) = {
+        [WAITER_SUBMIT] = answer_submit,
+        [WAITER_WAIT] = answer_wait,
+        [WAITER_CANCEL] = answer_cancel,
+};
+
+static struct bytes write_record(struct supervisor *s, const struct task *t)
+{
+        buf_consume(&s->scratch, buf_size(&s->scratch));
+        if (record_write(&s->scratch, t) < 0)
+                return (struct bytes){0};
+        return buf_bytes(&s->scratch);
+}
+
+void session_answer_now(struct session *s, struct task *t, const struct waiter *call)
+{
+        struct bytes record = write_record(s->supervisor, t);
+
+        if (!record.len)
+                return session_close(s, "no memory for a record");
+        answers[call->kind](s, t, call, record);
+}
+
+/* An answer may close its session, which takes further waiters of that session with it: always the first one. */
+void session_task_ended(struct supervisor *s, struct task *t)
+{
+        struct bytes record;
+        struct list *node;
+
+        if (list_empty(&t->waiters))
+                return;
+        record = write_record(s, t);
+        while ((node = list_first(&t->waiters))) {
+                struct waiter call = *list_entry(node, struct waiter, by_task);
+
+                waiter_free(list_entry(node, struct waiter, by_task));
+                if (record.len)
+                        answers[call.kind](call.session, t, &call, record);
+                else
+                        session_close(call.session, "no memory for a record");
+        }
+}
+
+/* ---- opening and closing ---- */
+
+static void bury(struct grave *g)
+{
+        struct session *s = container_of(g, struct session, grave);
+
+        peer_fini(&s->peer);
+        free(s);
+}
+
+/* A waited call lives and dies with its caller, unless it said durable. */
+static void drop_waiters(struct session *s)
+{
+        struct list *node;
+
+        while ((node = list_first(&s->waiters))) {
+                struct waiter w = *list_entry(node, struct waiter, by_session);
+
+                waiter_free(list_entry(node, struct waiter, by_session));
+                if (w.owns)
+                        dispatch_cancel(&s->supervisor->dispatch, w.task, "its caller went away");
+        }
+}
+
+void session_close(struct session *s, const char *reason)
+{
+        if (s->peer.closed)
+                return;
+        log_debug("session-closed", "session %llu client %s pid %d: %s", (unsigned long long)s->id, s->client, s->who.pid,
+                reason);
+        peer_close(&s->peer);
+        list_unlink(&s->node);
+        list_unlink(&s->drain_node);
+        s->supervisor->n_sessions--;
+        drop_waiters(s);
+        loop_bury(s->peer.loop, &s->grave);
+}
+
+static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
+{
+        struct session *s = session_of(p);
+        int64_t retry_after = s->supervisor->retry_after_ms;
+
+        s->supervisor->retry_after_ms = -1;
+        if (peer_refuse(p, seq, why, retry_after) < 0)
+                return session_close(s, "reads its replies too slowly");
+        if (!fatal)
+                return;
+        /* The refusal goes out if the socket takes it now; a peer that broke the protocol is not waited for. */
+        channel_flush(&p->channel);
+        session_close(s, why->message);
+}
+
+static void on_closed(struct peer *p, const char *reason)
+{
+        session_close(session_of(p), reason);
+}
+
+static const struct peer_ops peer_ops = {
+        .name = "client",
+        .from = WIRE_CLIENT,
+        .handlers = request_handlers,
+        .on_refused = on_refused,
+        .on_closed = on_closed,
+};
+
+int session_open(struct supervisor *s, int fd, const struct ucred *who)
+{
+        struct session *session = calloc(1, sizeof(*session));
+
+        if (!session) {
+                close(fd);
+                return error_origin(-ENOMEM);
+        }
+        session->supervisor = s;
+        session->who = *who;
+        session->id = ++s->last_session;
+        session->grave.bury = bury;
+        list_init(&session->waiters);
+        list_init(&session->drain_node);
+        list_push_back(&s->sessions, &session->node);
+        s->n_sessions++;
+        peer_init(&session->peer, &s->loop, fd, &peer_ops, CHANNEL_FRAME_MAX, OUT_MAX);
+        return 0;
+}

@@ -1,0 +1,52 @@
+/*
+ * The master's end of the spawner: starts it before any client's data exists, hands it its configuration, asks it for
+ * workers, and starts a new one when it dies. Workers are the master's own children (the spawner makes them its
+ * siblings), so the spawner's death costs none of them.
+ */
+#pragma once
+
+#include "master/peer.h"
+
+#include <sys/types.h>
+
+enum spawner_state { SPAWNER_DOWN, SPAWNER_STARTING, SPAWNER_READY };
+
+struct spawner_link;
+
+/* What becomes of a request. Token is the request's own. */
+struct spawner_link_ops {
+        void (*on_ready)(struct spawner_link *);
+        /* The two descriptors are the callee's now. */
+        void (*on_spawned)(struct spawner_link *, uint64_t token, pid_t pid, int channel_fd, int pidfd);
+        void (*on_failed)(struct spawner_link *, uint64_t token, const char *reason);
+        /* The spawner died: every request that was under way is void. */
+        void (*on_lost)(struct spawner_link *);
+};
+
+struct spawner_link {
+        struct loop *loop;
+        const struct spawner_link_ops *ops;
+        char *program; /* path of poppod-spawner */
+        struct wire_spawn_setup setup;
+        struct peer peer;
+        bool has_peer;
+        enum spawner_state state;
+        pid_t pid;
+        int pidfd;
+        struct ev_io death;
+        struct ev_timer restart;
+        int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
+        uint64_t restarts;
+        bool stopping;
+};
+
+/* stack_bytes of native stack for the workers come on top of the memory limit in `setup`. */
+int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
+        int64_t backoff_first_ms, int64_t backoff_max_ms, const struct spawner_link_ops *ops);
+/* Ends the spawner and waits for it. */
+void spawner_link_fini(struct spawner_link *s);
+
+/* Asks for a worker. -EAGAIN while the spawner is not ready. */
+int spawner_link_request(struct spawner_link *s, uint64_t token, uint64_t class, unsigned int slot);
+
+const char *spawner_state_name(enum spawner_state state);

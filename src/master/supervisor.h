@@ -1,0 +1,60 @@
+/*
+ * What the master is made of. The parts do not know this struct; only the files that join them do: master.c, session.c,
+ * signals.c, reload.c and the requests.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "master/dispatch.h"
+#include "master/listener.h"
+#include "master/loop.h"
+#include "master/master.h"
+#include "master/pool.h"
+#include "master/registry.h"
+#include "master/scheduler.h"
+#include "master/spawner_link.h"
+
+/* SERVING takes tasks; DRAINING refuses new ones, finishes the rest and stays; ENDING finishes what runs and then goes. */
+enum supervisor_state { SUPERVISOR_SERVING, SUPERVISOR_DRAINING, SUPERVISOR_ENDING };
+
+enum { SUPERVISOR_SIGNALS = 9 };
+
+struct supervisor {
+        const struct master_options *options;
+        struct config config;
+        struct loop loop;
+        struct listener listener;
+        struct spawner_link spawner;
+        struct scheduler scheduler;
+        struct registry registry;
+        struct pool pool;
+        struct dispatch dispatch;
+        struct ev_signal signals[SUPERVISOR_SIGNALS];
+        struct ev_timer shutdown;
+        struct list sessions;
+        uint64_t n_sessions, last_session;
+        struct list drain_waiters;
+        struct buf scratch; /* for one record at a time */
+        int64_t retry_after_ms; /* goes with the refusal that is being written; -1: none */
+        int64_t started, started_wall;
+        enum supervisor_state state;
+        int state_lock_fd, log_fd;
+        int exit_status;
+        char socket_path[108];
+};
+
+/* Ends the supervisor: politely, or at once. Twice means at once. */
+void supervisor_end(struct supervisor *s, bool now, const char *reason);
+/* Takes nothing new and finishes what is there, delayed tasks excepted. */
+void supervisor_drain(struct supervisor *s);
+
+/* Reads the configuration again. 0: it holds; positive: refused, and nothing changed. `text` says either way. */
+int supervisor_reload(struct supervisor *s, char *text, size_t size);
+/* Hands the configuration to the parts, at start and after a reload. */
+void supervisor_apply(struct supervisor *s);
+/* Who may connect; borrows from the configuration. */
+struct listener_rules supervisor_listener_rules(const struct config *c);
+int supervisor_open_log(struct supervisor *s);
+
+void supervisor_watch_signals(struct supervisor *s);
+void supervisor_unwatch_signals(struct supervisor *s);

@@ -1,0 +1,313 @@
+/* One worker process: its frames, its timers, its death. What follows from them is the pool's to say. */
+#include "master/worker.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "master/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FRAME_SLACK = 1024 * 1024, OUT_MAX = CHANNEL_FRAME_MAX + FRAME_SLACK };
+
+static struct worker *of_peer(struct peer *p)
+{
+        return container_of(p, struct worker, peer);
+}
+
+const char *worker_state_name(const struct worker *w)
+{
+        static const char *const names[] = {"starting", "starting", "", "ending"};
+
+        if (w->state != WORKER_SERVING)
+                return names[w->state];
+        return w->seat.state == SEAT_BUSY ? "busy" : "idle";
+}
+
+/* ---- signals and timers ---- */
+
+static void send_signal(struct worker *w, int signal, siginfo_t *info)
+{
+        if (w->pidfd >= 0 && syscall(SYS_pidfd_send_signal, w->pidfd, signal, info, 0) < 0 && errno != ESRCH)
+                log_error("worker", "worker %u pid %d: signal %d: %s", w->id, w->pid, signal, strerror(errno));
+}
+
+static void watch_in(struct worker *w, int64_t ms)
+{
+        ev_timer_stop(w->pool->loop->ev, &w->watch);
+        ev_timer_set(&w->watch, loop_seconds(ms), 0.);
+        ev_timer_start(w->pool->loop->ev, &w->watch);
+}
+
+/* A silent worker is judged only after everything it may have said was heard: we may be the one who was slow. */
+static void check_heartbeat(struct worker *w)
+{
+        const struct config_worker *c = w->pool->config;
+        int64_t allowed = c->heartbeat_interval * (c->missed_heartbeats + 1), silent;
+
+        peer_drain(&w->peer);
+        if (w->state != WORKER_SERVING)
+                return;
+        silent = (clock_now() - w->last_heard) / NS_PER_MS;
+        if (silent < allowed)
+                return watch_in(w, allowed - silent + 1);
+        log_warn("worker-silent", "worker %u pid %d has been silent for %lld ms", w->id, w->pid, (long long)silent);
+        worker_kill(w, WIRE_WORKER_CRASHED, "missed heartbeats");
+}
+
+static void on_watch(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+        struct worker *w = timer->data;
+
+        (void)ev;
+        (void)events;
+        if (w->state == WORKER_SERVING)
+                return check_heartbeat(w);
+        if (w->state == WORKER_STARTING)
+                return worker_kill(w, WIRE_WORKER_CRASHED, "not ready within startTimeout");
+        send_signal(w, SIGKILL, NULL);
+}
+
+static void on_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
+{
+        struct worker *w = timer->data;
+
+        (void)ev;
+        (void)events;
+        peer_drain(&w->peer);
+        if (w->seat.state != SEAT_BUSY || w->state != WORKER_SERVING || ev_is_active(&w->deadline))
+                return;
+        worker_kill(w, w->seat.task->cancel_asked ? WIRE_CANCELLED : WIRE_TIMEOUT, "its task did not end in time");
+}
+
+static void deadline_in(struct worker *w, int64_t ms)
+{
+        ev_timer_stop(w->pool->loop->ev, &w->deadline);
+        ev_timer_set(&w->deadline, loop_seconds(ms), 0.);
+        ev_timer_start(w->pool->loop->ev, &w->deadline);
+}
+
+/* ---- frames ---- */
+
+static int on_ready(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct worker *w = of_peer(p);
+
+        (void)seq;
+        (void)why;
+        p->state = WIRE_OPEN;
+        w->state = WORKER_SERVING;
+        w->last_heard = clock_now();
+        watch_in(w, w->pool->config->heartbeat_interval * (w->pool->config->missed_heartbeats + 1));
+        pool_worker_ready(w, body->worker_ready.layers);
+        return 0;
+}
+
+static int on_beat(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        (void)seq;
+        (void)body;
+        (void)why;
+        of_peer(p)->last_heard = clock_now();
+        return 0;
+}
+
+static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        const struct wire_worker_run_reply *reply = &body->worker_run_reply;
+        struct worker *w = of_peer(p);
+
+        w->last_heard = clock_now();
+        if (w->seat.state != SEAT_BUSY || seq != w->seat.task->generation)
+                return wire_refuse(why, WIRE_BAD_FRAME, "a result for attempt %llu, which does not run here",
+                        (unsigned long long)seq);
+        if (WIRE_HAS(reply, worker_run_reply, value) == WIRE_HAS(reply, worker_run_reply, error))
+                return wire_refuse(why, WIRE_BAD_FRAME, "a result must have either a value or an error");
+        ev_timer_stop(w->pool->loop->ev, &w->deadline);
+        return pool_worker_replied(w, reply, why);
+}
+
+static const struct peer_handler handlers[WIRE_IDS] = {
+        [WIRE_ID_worker_ready] = {on_ready},
+        [WIRE_ID_worker_beat] = {on_beat},
+        [WIRE_ID_worker_run_reply] = {on_run_reply},
+};
+
+static int on_failure(struct peer *p, uint64_t seq, const struct wire_failure *f, struct wire_refusal *why)
+{
+        (void)p;
+        (void)seq;
+        return wire_refuse(why, WIRE_BAD_FRAME, "the worker refused a frame: %.*s",
+                (int)(f->message.len > 100 ? 100 : f->message.len), (const char *)f->message.data);
+}
+
+static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
+{
+        struct worker *w = of_peer(p);
+
+        (void)seq;
+        (void)fatal;
+        log_error("worker-error", "worker %u pid %d: frame refused: %s", w->id, w->pid, why->message);
+        worker_kill(w, WIRE_WORKER_CRASHED, "sent a frame that is not in order");
+}
+
+/* A closed channel is no death: the pidfd tells of that. A worker that only closed it is of no use, though. */
+static void on_closed(struct peer *p, const char *reason)
+{
+        struct worker *w = of_peer(p);
+
+        peer_close(p);
+        if (w->state != WORKER_ENDING)
+                worker_kill(w, WIRE_OK, reason);
+}
+
+static const struct peer_ops peer_ops = {
+        .name = "worker",
+        .from = WIRE_WORKER,
+        .reply = WIRE_MESSAGE(worker_run_reply),
+        .handlers = handlers,
+        .on_failure = on_failure,
+        .on_refused = on_refused,
+        .on_closed = on_closed,
+};
+
+/* ---- death ---- */
+
+/* The raw call gives rusage as well; we are the parent, so nobody else can have reaped it. */
+static bool reap(struct worker *w, struct worker_death *death)
+{
+        struct rusage usage;
+        siginfo_t info = {0};
+
+        if (syscall(SYS_waitid, P_PIDFD, w->pidfd, &info, WEXITED | WNOHANG, &usage) < 0 || !info.si_pid)
+                return false;
+        *death = (struct worker_death){.killed = info.si_code != CLD_EXITED, .status = info.si_status,
+                .cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
+                          (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NS_PER_US,
+                .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024};
+        return true;
+}
+
+static void bury(struct grave *g)
+{
+        struct worker *w = container_of(g, struct worker, grave);
+
+        if (w->has_peer)
+                peer_fini(&w->peer);
+        free(w);
+}
+
+static void on_death(struct ev_loop *ev, struct ev_io *io, int events)
+{
+        struct worker *w = io->data;
+        struct worker_death death;
+
+        (void)events;
+        if (!reap(w, &death))
+                return;
+        /* Its last words may still be in the socket: a result that was sent is a result. */
+        peer_drain(&w->peer);
+        ev_io_stop(ev, &w->death);
+        ev_timer_stop(ev, &w->watch);
+        ev_timer_stop(ev, &w->deadline);
+        peer_close(&w->peer);
+        close(w->pidfd);
+        w->pidfd = -1;
+        pool_worker_died(w, &death);
+        loop_bury(w->pool->loop, &w->grave);
+}
+
+/* ---- verbs ---- */
+
+struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot)
+{
+        struct worker *w = calloc(1, sizeof(*w));
+
+        if (!w)
+                return NULL;
+        w->pool = pool;
+        w->id = id;
+        w->slot = slot;
+        w->pidfd = -1;
+        w->requested_at = clock_now();
+        w->grave.bury = bury;
+        list_init(&w->node);
+        ev_init(&w->death, on_death);
+        ev_init(&w->watch, on_watch);
+        ev_init(&w->deadline, on_deadline);
+        w->death.data = w->watch.data = w->deadline.data = w;
+        return w;
+}
+
+void worker_attach(struct worker *w, pid_t pid, int channel_fd, int pidfd)
+{
+        w->pid = pid;
+        w->pidfd = pidfd;
+        w->state = WORKER_STARTING;
+        w->started_wall = clock_wall_ms();
+        peer_init(&w->peer, w->pool->loop, channel_fd, &peer_ops, (size_t)w->pool->max_reply_bytes, OUT_MAX);
+        w->has_peer = true;
+        ev_io_set(&w->death, pidfd, EV_READ);
+        ev_io_start(w->pool->loop->ev, &w->death);
+        watch_in(w, w->pool->config->start_timeout);
+}
+
+void worker_abandon(pid_t pid, int channel_fd, int pidfd)
+{
+        close(channel_fd);
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        close(pidfd);
+}
+
+int worker_run(struct worker *w, const struct task *t)
+{
+        struct wire_worker_run body = {0};
+
+        WIRE_SET(&body, worker_run, task, t->payload);
+        WIRE_SET(&body, worker_run, timeout, (uint64_t)(t->timeout / NS_PER_MS));
+        if (t->timeout)
+                deadline_in(w, t->timeout / NS_PER_MS + w->pool->config->kill_grace);
+        return peer_send(&w->peer, WIRE_MESSAGE(worker_run), t->generation, &body);
+}
+
+void worker_cancel(struct worker *w)
+{
+        siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
+
+        /* The generation goes along: a cancel that comes late must not touch the next task. */
+        info.si_value.sival_int = (int)w->seat.task->generation;
+        info.si_pid = getpid();
+        info.si_uid = getuid();
+        send_signal(w, SIGUSR1, &info);
+        deadline_in(w, w->pool->config->kill_grace);
+}
+
+void worker_end(struct worker *w, const char *reason)
+{
+        if (w->state == WORKER_ENDING)
+                return;
+        w->state = WORKER_ENDING;
+        w->end_reason = reason;
+        peer_close(&w->peer);
+        watch_in(w, w->pool->config->kill_grace);
+}
+
+void worker_kill(struct worker *w, enum wire_code verdict, const char *reason)
+{
+        if (w->state == WORKER_ENDING && w->verdict != WIRE_OK)
+                return;
+        w->state = WORKER_ENDING;
+        w->verdict = verdict;
+        w->end_reason = reason;
+        ev_timer_stop(w->pool->loop->ev, &w->watch);
+        send_signal(w, SIGKILL, NULL);
+}

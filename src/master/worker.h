@@ -1,0 +1,66 @@
+/*
+ * The master's view of one worker process, from the request for it to its burial. What it says is hostile: a frame that
+ * is not in order costs the worker its life and nothing else.
+ *
+ *   REQUESTED  the spawner was asked       STARTING  it exists and locks itself down
+ *   SERVING    it is ready or runs a task  ENDING    it was told to go, or killed; its death is awaited
+ */
+#pragma once
+
+#include "master/peer.h"
+#include "master/scheduler.h"
+#include "master/verdict.h"
+
+#include <sys/types.h>
+
+struct pool;
+
+enum worker_state { WORKER_REQUESTED, WORKER_STARTING, WORKER_SERVING, WORKER_ENDING };
+
+struct worker {
+        struct seat seat;
+        struct list node; /* of pool->workers */
+        struct pool *pool;
+        enum worker_state state;
+        uint32_t id;
+        unsigned int slot;
+        pid_t pid;
+        int pidfd;
+        struct peer peer;
+        bool has_peer;
+        struct ev_io death;
+        struct ev_timer watch;    /* what is due next: ready, a heartbeat, the end */
+        struct ev_timer deadline; /* behind the worker's own: the attempt's backstop */
+        int64_t requested_at, last_heard;
+        int64_t started_wall;
+        uint64_t task_limit;         /* tasks until it is replaced; 0: unlimited */
+        struct worker *successor;    /* is being started to take its place */
+        struct worker *predecessor;  /* whose place it takes when it is ready */
+        enum wire_code verdict;      /* why we killed it, as its task will be told; WIRE_OK: we did not */
+        const char *end_reason;
+        struct bytes layers; /* interned by the pool */
+        struct grave grave;
+};
+
+/* In the state REQUESTED; the pool has put it into its list. NULL: no memory. */
+struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot);
+
+/* It exists now: takes both descriptors over. */
+void worker_attach(struct worker *w, pid_t pid, int channel_fd, int pidfd);
+
+/* Ends a process that nobody waits for any more. */
+void worker_abandon(pid_t pid, int channel_fd, int pidfd);
+
+/* Sends the seat's task, after its attempt is in the ledger; sets the backstop. -ENOBUFS, -ENOMEM. */
+int worker_run(struct worker *w, const struct task *t);
+
+/* Asks the running attempt to end with CANCELLED; SIGKILL follows after killGrace. */
+void worker_cancel(struct worker *w);
+
+/* The one way to end a worker: closes its channel, so that it leaves when it is done with nothing; SIGKILL after
+ * killGrace. */
+void worker_end(struct worker *w, const char *reason);
+/* Kills it; its task, if any, is told the verdict. */
+void worker_kill(struct worker *w, enum wire_code verdict, const char *reason);
+
+const char *worker_state_name(const struct worker *w);

@@ -1,0 +1,165 @@
+/* The master's side of a spawner, blocking, for tests; and the workers' side, which obeys. */
+#include "nursery.h"
+
+#include "spawner/spawner.h"
+
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int64_t (*const *worker_bids)(void);
+
+static void run(int fd, struct bytes layers)
+{
+        uint32_t len = (uint32_t)layers.len;
+        uint8_t bid;
+
+        if (write(fd, &len, sizeof(len)) != sizeof(len) || write(fd, layers.data, layers.len) != (ssize_t)layers.len)
+                _exit(1);
+        while (read(fd, &bid, 1) == 1) {
+                int64_t result = worker_bids[bid]();
+
+                if (write(fd, &result, sizeof(result)) != sizeof(result))
+                        _exit(1);
+        }
+        _exit(0);
+}
+
+static const struct spawner_class classes[] = {{.name = "js", .run = (__typeof__(classes->run))run}};
+
+static size_t image_bytes(void)
+{
+        return 4711;
+}
+
+struct wire_spawn_setup nursery_setup(void)
+{
+        struct wire_spawn_setup s = {0};
+
+        WIRE_SET(&s, spawn_setup, max_memory_bytes, 16 * 1024 * 1024);
+        WIRE_SET(&s, spawn_setup, max_cpu_ms, 0);
+        WIRE_SET(&s, spawn_setup, heartbeat_ms, 1000);
+        WIRE_SET(&s, spawn_setup, max_result_bytes, 1024 * 1024);
+        WIRE_SET(&s, spawn_setup, max_log_bytes, 65536);
+        WIRE_SET(&s, spawn_setup, log_level, 0);
+        return s;
+}
+
+static struct bytes next_frame(struct nursery *n)
+{
+        struct bytes frame = {0};
+        int r;
+
+        while ((r = channel_next(&n->channel, &frame)) == CHANNEL_AGAIN)
+                assert_int_equal(channel_fill(&n->channel), 0);
+        assert_int_equal(r, 0);
+        return frame;
+}
+
+void nursery_open(struct nursery *n, int64_t (*const *bids)(void), const struct wire_spawn_setup *setup)
+{
+        struct wire_spawn_ready ready;
+        struct wire_refusal why;
+        int pair[2];
+
+        worker_bids = bids;
+        assert_int_equal(fd_pair(pair), 0);
+        n->spawner = fork();
+        assert_true(n->spawner >= 0);
+        if (!n->spawner)
+                _exit(spawner_main(pair[1], classes, 1, image_bytes));
+        close(pair[1]);
+        assert_int_equal(fd_set_nonblock(pair[0], 0), 0);
+        channel_init(&n->channel, pair[0], 65536, 65536);
+        n->channel.takes_fds = true;
+        assert_int_equal(channel_send(&n->channel, WIRE_MESSAGE(spawn_setup), 0, setup), 0);
+        assert_int_equal(channel_flush(&n->channel), 0);
+        assert_int_equal(wire_decode(WIRE_MESSAGE(spawn_ready), next_frame(n), &ready, &why), 0);
+        assert_int_equal(ready.image_bytes, 4711);
+}
+
+int nursery_close(struct nursery *n)
+{
+        int status;
+
+        channel_fini(&n->channel);
+        assert_int_equal(waitpid(n->spawner, &status, 0), n->spawner);
+        return status;
+}
+
+struct bytes nursery_ask(struct nursery *n, uint64_t class)
+{
+        struct wire_spawn ask = {0};
+
+        WIRE_SET(&ask, spawn, class, class);
+        WIRE_SET(&ask, spawn, slot, 0);
+        assert_int_equal(channel_send(&n->channel, WIRE_MESSAGE(spawn), 7, &ask), 0);
+        assert_int_equal(channel_flush(&n->channel), 0);
+        return next_frame(n);
+}
+
+static bool read_whole(int fd, void *to, size_t n)
+{
+        for (size_t done = 0; done < n;) {
+                ssize_t got = read(fd, (char *)to + done, n - done);
+
+                if (got <= 0)
+                        return false;
+                done += (size_t)got;
+        }
+        return true;
+}
+
+void infant_spawn(struct nursery *n, struct infant *w)
+{
+        struct bytes frame = nursery_ask(n, 0);
+        struct wire_spawn_reply reply;
+        struct wire_refusal why;
+        struct wire_head head;
+        uint32_t len;
+
+        assert_int_equal(wire_open(frame, &head, &why), 0);
+        assert_true(head.is_reply && head.ok && head.seq == 7);
+        assert_int_equal(wire_decode(WIRE_MESSAGE(spawn_reply), frame, &reply, &why), 0);
+        w->pid = (pid_t)reply.pid;
+        w->channel = channel_take_fd(&n->channel);
+        w->pidfd = channel_take_fd(&n->channel);
+        assert_true(w->channel >= 0 && w->pidfd >= 0);
+        assert_int_equal(fd_set_nonblock(w->channel, 0), 0);
+        assert_true(read_whole(w->channel, &len, sizeof(len)));
+        assert_true(len <= sizeof(w->layers));
+        w->layers_len = len;
+        assert_true(read_whole(w->channel, w->layers, len));
+}
+
+bool infant_bid(struct infant *w, uint8_t bid, int64_t *result)
+{
+        assert_int_equal(write(w->channel, &bid, 1), 1);
+        return read_whole(w->channel, result, sizeof(*result));
+}
+
+int infant_reap(struct infant *w)
+{
+        struct pollfd p = {.fd = w->pidfd, .events = POLLIN};
+        int status;
+
+        close(w->channel);
+        assert_int_equal(poll(&p, 1, -1), 1);
+        assert_int_equal(waitpid(w->pid, &status, 0), w->pid);
+        close(w->pidfd);
+        return status;
+}
+
+struct bytes infant_layer(const struct infant *w, const char *name)
+{
+        struct bytes word = {0};
+
+        assert_true(wire_lookup_str((struct bytes){w->layers, w->layers_len}, name, &word));
+        return word;
+}

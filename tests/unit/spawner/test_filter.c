@@ -1,0 +1,182 @@
+/* The filter as a program: every system call number of the machine, run through it, must come out as the table says. */
+#include "spawner/filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+
+#if defined(__x86_64__)
+enum { OTHER_ARCH = AUDIT_ARCH_I386 };
+static const uint32_t own_arch = AUDIT_ARCH_X86_64;
+#else
+enum { OTHER_ARCH = AUDIT_ARCH_ARM };
+static const uint32_t own_arch = AUDIT_ARCH_AARCH64;
+#endif
+enum { X32_BIT = 0x40000000, NUMBERS = 1024 };
+
+static struct filter filter;
+
+static uint32_t load(const struct seccomp_data *data, uint32_t offset)
+{
+        uint32_t word;
+
+        assert_true(offset <= sizeof(*data) - sizeof(word));
+        memcpy(&word, (const char *)data + offset, sizeof(word));
+        return word;
+}
+
+static int jump_taken(const struct sock_filter *i, uint32_t a)
+{
+        switch (BPF_OP(i->code)) {
+        case BPF_JEQ:
+                return a == i->k;
+        case BPF_JGT:
+                return a > i->k;
+        case BPF_JGE:
+                return a >= i->k;
+        case BPF_JSET:
+                return (a & i->k) != 0;
+        }
+        fail_msg("jump 0x%x is not known to this test", i->code);
+        return 0;
+}
+
+/* What the kernel would do with it: the part of classic BPF that libseccomp uses. */
+static uint32_t outcome(const struct seccomp_data *data)
+{
+        uint32_t a = 0;
+
+        for (unsigned int pc = 0; pc < filter.len; pc++) {
+                const struct sock_filter *i = &filter.code[pc];
+
+                if (i->code == (BPF_LD | BPF_W | BPF_ABS))
+                        a = load(data, i->k);
+                else if (i->code == (BPF_ALU | BPF_AND | BPF_K))
+                        a &= i->k;
+                else if (i->code == (BPF_JMP | BPF_JA))
+                        pc += i->k;
+                else if (BPF_CLASS(i->code) == BPF_JMP)
+                        pc += jump_taken(i, a) ? i->jt : i->jf;
+                else if (i->code == (BPF_RET | BPF_K))
+                        return i->k;
+                else
+                        fail_msg("instruction 0x%x is not known to this test", i->code);
+        }
+        fail_msg("the program runs off its end");
+        return 0;
+}
+
+static const struct filter_rule *rule_of(int number)
+{
+        for (size_t i = 0; i < filter_n_rules; i++)
+                if (filter_rules[i].number == number)
+                        return &filter_rules[i];
+        return NULL;
+}
+
+static uint32_t expected(enum filter_action action, bool asks_exec)
+{
+        const uint32_t outcomes[] = {
+                [FILTER_KILL] = SECCOMP_RET_KILL_PROCESS,
+                [FILTER_ALLOW] = SECCOMP_RET_ALLOW,
+                [FILTER_REFUSE] = SECCOMP_RET_ERRNO | EACCES,
+                [FILTER_NOEXEC] = asks_exec ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ALLOW,
+        };
+
+        return outcomes[action];
+}
+
+static void every_number_comes_out_as_the_table_says(void **state)
+{
+        static const uint64_t protections[] = {0, PROT_READ, PROT_READ | PROT_WRITE, PROT_EXEC,
+                PROT_READ | PROT_WRITE | PROT_EXEC, UINT64_MAX};
+        size_t met = 0;
+
+        (void)state;
+        for (int nr = 0; nr < NUMBERS; nr++) {
+                const struct filter_rule *rule = rule_of(nr);
+                enum filter_action action = rule ? rule->action[PROFILE_JS] : FILTER_KILL;
+
+                met += rule != NULL;
+                for (size_t p = 0; p < sizeof(protections) / sizeof(protections[0]); p++) {
+                        struct seccomp_data data = {.nr = nr, .arch = own_arch, .args = {0, 0, protections[p]}};
+
+                        assert_int_equal(outcome(&data), expected(action, protections[p] & PROT_EXEC));
+                }
+        }
+        /* Every row was among them, unless the machine has no such call. */
+        for (size_t i = 0; i < filter_n_rules; i++)
+                met += filter_rules[i].number < 0;
+        assert_int_equal(met, filter_n_rules);
+}
+
+static void no_other_architecture_gets_in(void **state)
+{
+        (void)state;
+        for (int nr = 0; nr < NUMBERS; nr++) {
+                struct seccomp_data other = {.nr = nr, .arch = OTHER_ARCH};
+                struct seccomp_data x32 = {.nr = nr | X32_BIT, .arch = own_arch};
+
+                assert_int_equal(outcome(&other), SECCOMP_RET_KILL_PROCESS);
+                assert_int_equal(outcome(&x32), SECCOMP_RET_KILL_PROCESS);
+        }
+}
+
+static void what_is_no_number_at_all_kills(void **state)
+{
+        struct seccomp_data data = {.nr = -1, .arch = own_arch};
+
+        (void)state;
+        assert_int_equal(outcome(&data), SECCOMP_RET_KILL_PROCESS);
+}
+
+/* A row without a reason, or twice, would be a policy that nobody can check. */
+static void every_row_has_its_reason_once(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < filter_n_rules; i++) {
+                assert_true(strlen(filter_rules[i].reason) > 0);
+                for (size_t k = 0; k < i; k++)
+                        assert_string_not_equal(filter_rules[i].name, filter_rules[k].name);
+        }
+}
+
+static void a_class_without_a_column_is_refused(void **state)
+{
+        (void)state;
+        assert_int_equal(profile_find("js"), PROFILE_JS);
+        assert_int_equal(profile_find("shell"), -ENOTSUP);
+}
+
+static int build(void **state)
+{
+        (void)state;
+        return filter_build(&filter, PROFILE_JS);
+}
+
+static int discard(void **state)
+{
+        (void)state;
+        filter_fini(&filter);
+        return 0;
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(every_number_comes_out_as_the_table_says),
+                cmocka_unit_test(no_other_architecture_gets_in),
+                cmocka_unit_test(what_is_no_number_at_all_kills),
+                cmocka_unit_test(every_row_has_its_reason_once),
+                cmocka_unit_test(a_class_without_a_column_is_refused),
+        };
+
+        return cmocka_run_group_tests_name("filter", tests, build, discard);
+}
