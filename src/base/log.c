@@ -65,34 +65,48 @@ static void append(char *line, size_t *len, const char *text)
         *len += n;
 }
 
-/* The length without a last character of several bytes, which a cut may have split: JSON lines must stay valid UTF-8. */
-static size_t before_split(const char *text, size_t len)
+/* Bytes of the UTF-8 character at text; 0: it is none. Reads no further than the NUL. */
+static size_t character(const unsigned char *text)
 {
-        while (len && (text[len - 1] & 0xc0) == 0x80)
-                len--;
-        return len && (text[len - 1] & 0x80) ? len - 1 : len;
+        static const struct {
+                unsigned char first, last, low, high, bytes; /* of the lead byte; of the one behind it */
+        } forms[] = {{0x01, 0x7f, 0, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+                {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+                {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+
+        for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+                if (text[0] < forms[i].first || text[0] > forms[i].last)
+                        continue;
+                if (text[1] < forms[i].low || text[1] > forms[i].high)
+                        return 0;
+                for (size_t k = 2; k < forms[i].bytes; k++)
+                        if ((text[k] & 0xc0) != 0x80)
+                                return 0;
+                return forms[i].bytes;
+        }
+        return 0;
 }
 
-static void append_cut(char *line, size_t *len)
-{
-        *len = before_split(line, *len);
-        append(line, len, "[cut]");
-}
-
-/* Control bytes never reach the terminal or the line structure: a task's text may be in the sentence. */
+/* Control bytes and broken characters never reach the terminal or the line structure: a task's text may be in the
+ * sentence. */
 static void append_escaped(char *line, size_t *len, const char *text, bool json)
 {
-        for (; *text; text++) {
+        while (*text) {
                 unsigned char c = (unsigned char)*text;
-                char esc[8] = {(char)c, 0};
+                size_t n = character((const unsigned char *)text);
+                char esc[8];
 
-                if (c < 0x20 || c == 0x7f)
+                snprintf(esc, sizeof(esc), "%.*s", (int)n, text);
+                if (!n)
+                        snprintf(esc, sizeof(esc), json ? "\\ufffd" : "\\x%02x", c);
+                else if (c < 0x20 || c == 0x7f)
                         snprintf(esc, sizeof(esc), json ? "\\u%04x" : "\\x%02x", c);
                 else if (json && (c == '"' || c == '\\'))
                         snprintf(esc, sizeof(esc), "\\%c", c);
                 if (*len + strlen(esc) > LINE_MAX_BYTES - 16)
-                        return append_cut(line, len);
+                        return append(line, len, "[cut]");
                 append(line, len, esc);
+                text += n ? n : 1;
         }
 }
 
@@ -129,7 +143,7 @@ __attribute__((format(printf, 3, 0))) static void format_text(char *text, size_t
         int n = vsnprintf(text, size, format, ap);
 
         if (n >= 0 && (size_t)n >= size)
-                memcpy(text + before_split(text, size - sizeof(cut)), cut, sizeof(cut));
+                memcpy(text + size - sizeof(cut), cut, sizeof(cut));
 }
 
 void log_emit(enum log_level level, const char *event, const char *format, ...)

@@ -18,6 +18,6 @@ struct nearest {
 /* Words are borrowed; those over 64 bytes are never near to anything. */
 void nearest_init(struct nearest *n, const char *word);
 
-/* A swap of neighbours, a missing, extra or wrong letter count one each, upper and lower case nothing. Near is at most a third of
- * the letters; of two that are equally near the one offered first wins. */
+/* A swap of neighbours, a missing, extra or wrong letter count one each, upper and lower case nothing. Near is at
+ * most a third of the letters; of two that are equally near the one offered first wins. */
 void nearest_offer(struct nearest *n, const char *candidate);

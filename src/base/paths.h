@@ -14,5 +14,5 @@ struct paths_socket {
         const char *runtime_dir; /* XDG_RUNTIME_DIR: poppo/poppo.sock in it */
 };
 
-/* Writes the path of the Unix socket, PATHS_SOCKET if all are silent. -ENAMETOOLONG if size (that of sun_path) is too small. */
+/* Writes the path of the Unix socket, PATHS_SOCKET if all are silent. -ENAMETOOLONG if it does not fit, as sun_path. */
 int paths_socket(const struct paths_socket *from, char *out, size_t size);

@@ -17,6 +17,6 @@ enum { UNITS_TEXT = 32 };
 int units_parse_ms(const char *text, int64_t *out);
 int units_parse_bytes(const char *text, int64_t *out);
 
-/* The shortest exact text: 90000 is "90s", 3600000 is "1h"; 1048576 is "1MiB", 1000 is "1000B". Negative values have none. */
+/* The shortest exact text: 90000 is "90s", 3600000 is "1h"; 1048576 is "1MiB", 1000 is "1000B". Not for negatives. */
 void units_format_ms(int64_t ms, char text[static UNITS_TEXT]);
 void units_format_bytes(int64_t bytes, char text[static UNITS_TEXT]);

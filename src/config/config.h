@@ -20,8 +20,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* The words: CONFIG_ISOLATION_HEAP, CONFIG_ON_LIMIT_QUEUE, ... and CONFIG_ISOLATION_WORDS, their number. An absent choice
- * is CONFIG_ABSENT. Log levels and formats have the values of base/log.h. */
+/* The words: CONFIG_ISOLATION_HEAP, CONFIG_ON_LIMIT_QUEUE, ... and CONFIG_ISOLATION_WORDS, their number. An absent
+ * choice is CONFIG_ABSENT. Log levels and formats have the values of base/log.h. */
 enum { CONFIG_ABSENT = -1 };
 
 #define WORDS(id) enum {
@@ -62,9 +62,10 @@ struct config_numbers {
 #define CONFIG_C_STRING char *
 #define CONFIG_C_NUMBERS struct config_numbers
 
-/* struct config_worker, config_daemon, config_defaults, config_queue, config_project, config_task_type, config_logging,
- * and as the last one struct config. EACH gives three members: `struct config_project *projects`, `size_t n_projects`,
- * and `struct config_project default_project`, which holds for a name without an entry. Entries have a `char *name`. */
+/* struct config_worker, config_daemon, config_defaults, config_queue, config_project, config_task_type,
+ * config_logging, and as the last one struct config. EACH gives three members: `struct config_project *projects`,
+ * `size_t n_projects`, and `struct config_project default_project`, which holds for a name without an entry. Entries
+ * have a `char *name`. */
 #define config_root config
 #define WORDS(...)
 #define WORD(...)
@@ -102,8 +103,8 @@ enum { CONFIG_FILE_MAX = 4 * 1024 * 1024 };
 /* What holds without a file. 0 or -ENOMEM. */
 int config_defaults(struct config *out);
 
-/* Reads and checks a file, all or nothing: 0, and *out is complete; else *out is untouched and err says why: CONFIG_REFUSED,
- * or negative when the file cannot be read (-ENOENT, -EACCES, -EFBIG, ...). */
+/* Reads and checks a file, all or nothing: 0, and *out is complete; else *out is untouched and err says why:
+ * CONFIG_REFUSED, or negative when the file cannot be read (-ENOENT, -EACCES, -EFBIG, ...). */
 int config_load(struct config *out, const char *path, struct config_error *err);
 
 /* The same from memory; `name` stands for the file in errors. */
@@ -116,7 +117,7 @@ void config_fini(struct config *cfg);
  * 0, or negative when writing failed. */
 int config_dump(FILE *out, const struct config *cfg);
 
-/* One option that differs. Values are JSON texts, NULL where it is absent; all strings are good during the call only. */
+/* One option that differs. Values are JSON texts, NULL where it is absent; strings are good during the call only. */
 struct config_change {
         const char *path; /* "daemon.worker.maxProcesses", "projects.acme.weight" */
         const char *before, *after;
@@ -127,10 +128,11 @@ struct config_change {
 int config_compare(const struct config *before, const struct config *after,
         void (*on_change)(void *arg, const struct config_change *change), void *arg);
 
-/* A reload's second half: gives `next` the running values of every option that only a restart can change, so that it says
- * what really holds. Call it after config_compare. 0 or -ENOMEM; after a failure `next` may only be freed. */
+/* A reload's second half: gives `next` the running values of every option that only a restart can change, so that it
+ * says what really holds. Call it after config_compare. 0 or -ENOMEM; after a failure `next` may only be freed. */
 int config_keep_fixed(struct config *next, const struct config *running);
 
-/* The entry of this name. Never NULL: without one it is cfg's default entry, whose name is NULL. Valid as long as cfg. */
+/* The entry of this name. Never NULL: without one it is cfg's default entry, whose name is NULL. Valid as long as
+ * cfg. */
 const struct config_project *config_project_find(const struct config *cfg, const char *name, size_t len);
 const struct config_task_type *config_task_type_find(const struct config *cfg, const char *name, size_t len);

@@ -1,4 +1,4 @@
-/* A section's struct as a whole: filled with what holds without a file, emptied, extended by an entry. Inside config/ only. */
+/* A section's struct as a whole: filled with defaults, emptied, extended by an entry. Inside config/ only. */
 #pragma once
 
 #include "config/schema.h"

@@ -1,4 +1,4 @@
-/* The types that hold one value. What is stored is always checked: a member never holds what its row does not allow. */
+/* The types that hold one value. What was read is checked: a loaded member never holds what its row does not allow. */
 #include "config/value.h"
 
 #include "base/nearest.h"

@@ -16,7 +16,7 @@ struct config_fault {
 #define CONFIG_WHOLE ((size_t)-1)
 
 struct config_type {
-        /* Fills a member that is absent. 0; CONFIG_REFUSED, and *fault; -ENOMEM. What it owns then is reset's to free. */
+        /* Fills an absent member. 0; CONFIG_REFUSED, and *fault; -ENOMEM. What it owns then is reset's to free. */
         int (*read)(void *member, const struct config_option *o, json_t *value, struct config_fault *fault);
         /* Appends JSON for a member that is not absent; the stream keeps the error. */
         void (*write)(FILE *out, const struct config_option *o, const void *member);
@@ -33,7 +33,8 @@ extern const struct config_type config_type_INT, config_type_MS, config_type_SIZ
 bool config_value_absent(const struct config_option *o, const void *member);
 void config_value_reset(const struct config_option *o, void *member);
 
-/* Fills an absent member from text as it stands in options.def or as write() gave it. 0 or -ENOMEM: it is never refused. */
+/* Fills an absent member from text as it stands in options.def or as write() gave it. 0 or -ENOMEM: it is never
+ * refused. */
 int config_value_read_text(const struct config_option *o, void *member, const char *text);
 
 /* The index of a word, or -1 and in *known the one that may have been meant. */

@@ -1,4 +1,4 @@
-/* Descriptors: flags as promised, and nothing left open that should be closed. Closing is tried in a child of its own. */
+/* Descriptors: flags as promised, and nothing left open that should be closed; closing is tried in a child. */
 #include "base/fd.h"
 
 #include <fcntl.h>

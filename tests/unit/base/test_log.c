@@ -153,6 +153,22 @@ static void test_cut_splits_no_character(void **state)
         }
 }
 
+static void test_broken_characters(void **state)
+{
+        json_t *j;
+
+        (void)state;
+        log_info("evil", "%s", "a\xff" "b\xc3\xa9" "c\xc0\x80" "d\xed\xa0\x80" "e\xf0\x9f\x98\x80" "f\xe2\x82");
+        assert_non_null(strstr(logged(), "a\\xffb\xc3\xa9" "c\\xc0\\x80d\\xed\\xa0\\x80e\xf0\x9f\x98\x80" "f\\xe2\\x82\n"));
+        log_set_format(LOG_FORMAT_JSON);
+        log_info("evil", "%s", "a\xff" "b\xc3\xa9" "c\xe2\x82");
+        j = json_loads(logged(), 0, NULL);
+        assert_non_null(j);
+        assert_string_equal(json_string_value(json_object_get(j, "message")), "a\xef\xbf\xbd" "b\xc3\xa9"
+                "c\xef\xbf\xbd\xef\xbf\xbd");
+        json_decref(j);
+}
+
 static void test_errno_survives(void **state)
 {
         (void)state;
@@ -192,6 +208,7 @@ int main(void)
                 with_pipe(test_long_line_is_cut_and_still_a_line),
                 with_pipe(test_long_plain_line_says_cut),
                 with_pipe(test_cut_splits_no_character),
+                with_pipe(test_broken_characters),
                 with_pipe(test_errno_survives),
                 with_pipe(test_origin_traces_failures_only),
         };

@@ -1,4 +1,4 @@
-/* The table itself: every row's limits hold at both ends, every default is allowed, and the words are those of the wire. */
+/* The table itself: limits hold at both ends, every default is allowed, and the words are those of the wire. */
 #include "sample.h"
 
 #include "base/log.h"
