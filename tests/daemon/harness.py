@@ -74,7 +74,11 @@ class Daemon:
         self.process = None
         self.write_config(config or {})
         if start:
-            self.start()
+            try:
+                self.start()
+            except BaseException:
+                self._destroy()
+                raise
 
     def write_config(self, config):
         self.config.write_text(config if isinstance(config, str) else json.dumps(config))

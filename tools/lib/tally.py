@@ -8,7 +8,7 @@ import json
 import re
 import sys
 
-CASE = re.compile(r"^(not )?ok\b([^#]*)(?:#\s*(\w+)\s*(.*))?$", re.MULTILINE)
+CASE = re.compile(r"^(not )?ok\b([^#\n]*)(?:#[ \t]*(\w+)[ \t]*(.*))?$", re.MULTILINE)
 GOOD = ("OK", "EXPECTEDFAIL", "SKIP")
 
 
