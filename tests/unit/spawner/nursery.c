@@ -2,6 +2,7 @@
 #include "nursery.h"
 
 #include "spawner/spawner.h"
+#include "wire/cursor.h"
 
 #include <poll.h>
 #include <setjmp.h>

@@ -1,0 +1,65 @@
+/*
+ * The fork itself. glibc has no call for CLONE_PARENT with a forked stack, so this is the raw one: its atfork handlers
+ * do not run, which is right for a process that never has a second thread.
+ */
+#include "spawner/child.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static pid_t clone_sibling(int *pidfd)
+{
+        const unsigned long flags = CLONE_PARENT | CLONE_PIDFD | SIGCHLD;
+
+        return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, NULL, 0);
+}
+
+/* An ignored signal would stay ignored in the worker, and a blocked one blocked. */
+static void reset_signals(void)
+{
+        sigset_t none;
+
+        for (int i = 1; i < NSIG; i++)
+                signal(i, SIG_DFL);
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void set_name(const char *class)
+{
+        char name[16];
+
+        snprintf(name, sizeof(name), "poppod-%s", class);
+        prctl(PR_SET_NAME, name);
+}
+
+/* Nothing here may return: above lies the spawner's loop, with its channel to the master. */
+static _Noreturn void become_worker(const struct spawner_class *class, const struct lockdown *l)
+{
+        struct buf layers;
+        int r;
+
+        reset_signals();
+        set_name(class->name);
+        buf_init(&layers, 0);
+        r = lockdown_apply(l, &layers);
+        if (r)
+                _exit(r == -ESRCH ? SPAWNER_EXIT_ORPHAN : SPAWNER_EXIT_LOCKDOWN);
+        class->run(LOCKDOWN_CHANNEL_FD, buf_bytes(&layers));
+}
+
+pid_t child_start(const struct spawner_class *class, const struct lockdown *l, int *pidfd)
+{
+        pid_t pid = clone_sibling(pidfd);
+
+        if (!pid)
+                become_worker(class, l);
+        return pid < 0 ? error_origin(-errno) : pid;
+}

@@ -1,0 +1,121 @@
+/* From syscalls.def to a program for the kernel. libseccomp does the BPF, on the way through a memory file. */
+#include "spawner/filter.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+const struct filter_rule filter_rules[] = {
+#define SYSCALL(call, js, why)                                                                               \
+        {.name = #call, .reason = why, .number = SCMP_SYS(call), .action = {[PROFILE_JS] = FILTER_##js}},
+#include "spawner/syscalls.def"
+};
+const size_t filter_n_rules = sizeof(filter_rules) / sizeof(filter_rules[0]);
+
+static int rule_kill(scmp_filter_ctx ctx, int number)
+{
+        (void)ctx;
+        (void)number;
+        return 0; /* the default */
+}
+
+static int rule_allow(scmp_filter_ctx ctx, int number)
+{
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
+}
+
+static int rule_refuse(scmp_filter_ctx ctx, int number)
+{
+        return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), number, 0);
+}
+
+/* The protection is the third argument of mmap and of mprotect alike. */
+static int rule_noexec(scmp_filter_ctx ctx, int number)
+{
+        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static int (*const rule_makers[])(scmp_filter_ctx, int) = {
+        [FILTER_KILL] = rule_kill,
+        [FILTER_ALLOW] = rule_allow,
+        [FILTER_REFUSE] = rule_refuse,
+        [FILTER_NOEXEC] = rule_noexec,
+};
+
+static int add_rules(scmp_filter_ctx ctx, enum profile profile)
+{
+        /* KILL alone would end only the thread. */
+        int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+
+        for (size_t i = 0; !r && i < filter_n_rules; i++)
+                r = rule_makers[filter_rules[i].action[profile]](ctx, filter_rules[i].number);
+        return error_origin(r);
+}
+
+static int read_program(struct filter *f, int fd)
+{
+        struct stat st;
+        size_t size;
+
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        size = (size_t)st.st_size;
+        if (!size || size / sizeof(*f->code) > BPF_MAXINSNS || size % sizeof(*f->code))
+                return error_origin(-EINVAL);
+        f->code = malloc(size);
+        if (!f->code)
+                return error_origin(-ENOMEM);
+        f->len = (unsigned short)(size / sizeof(*f->code));
+        if (pread(fd, f->code, size, 0) != (ssize_t)size) {
+                filter_fini(f);
+                return error_origin(-EIO);
+        }
+        return 0;
+}
+
+static int export_program(struct filter *f, scmp_filter_ctx ctx)
+{
+        CLEANUP(cleanup_close) int fd = memfd_create("filter", MFD_CLOEXEC);
+        int r;
+
+        if (fd < 0)
+                return error_origin(-errno);
+        r = seccomp_export_bpf(ctx, fd);
+        return r < 0 ? error_origin(r) : read_program(f, fd);
+}
+
+int filter_build(struct filter *f, enum profile profile)
+{
+        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        int r;
+
+        *f = (struct filter){0};
+        if (!ctx)
+                return error_origin(-ENOMEM);
+        r = add_rules(ctx, profile);
+        if (!r)
+                r = export_program(f, ctx);
+        seccomp_release(ctx);
+        return r;
+}
+
+void filter_fini(struct filter *f)
+{
+        free(f->code);
+        *f = (struct filter){0};
+}
+
+int filter_load(const struct filter *f)
+{
+        struct sock_fprog program = {.len = f->len, .filter = f->code};
+
+        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
+                return error_origin(-errno);
+        return 0;
+}

@@ -1,0 +1,33 @@
+/*
+ * The system call filter of a class: built once in the spawner from syscalls.def (libseccomp needs 240 us for it), kept
+ * as a program, and loaded raw by every child.
+ */
+#pragma once
+
+#include "spawner/profile.h"
+
+#include <linux/filter.h>
+#include <stddef.h>
+
+enum filter_action { FILTER_KILL, FILTER_ALLOW, FILTER_REFUSE, FILTER_NOEXEC };
+
+/* One row of syscalls.def. Numbers are those of the machine that this was built for; negative: it has no such call. */
+struct filter_rule {
+        const char *name, *reason;
+        int number;
+        enum filter_action action[PROFILES];
+};
+
+extern const struct filter_rule filter_rules[];
+extern const size_t filter_n_rules;
+
+struct filter {
+        struct sock_filter *code;
+        unsigned short len; /* instructions */
+};
+
+int filter_build(struct filter *f, enum profile profile);
+void filter_fini(struct filter *f);
+
+/* For this process and all that descends from it, for good. Needs no_new_privs. */
+int filter_load(const struct filter *f);

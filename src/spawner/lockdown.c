@@ -1,0 +1,150 @@
+/*
+ * The layers of a js worker, in the order in which they are laid: what needs more rights first, the system call filter
+ * last, since nothing can be arranged behind it. poppo-sandbox(7) says what each is for.
+ */
+#include "spawner/lockdown.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "spawner/instrument.h"
+#include "spawner/rlimits.h"
+#include "wire/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+static int layer_session(const struct lockdown *l)
+{
+        (void)l;
+        return setsid() < 0 ? LAYER_ABSENT : LAYER_ENFORCED;
+}
+
+/* A sanitizer's or valgrind's report goes to the log: the only thing that a worker may ever say there. */
+static int null_stdio(void)
+{
+        int r, log = -1;
+
+        if (instrumented()) {
+                log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, LOCKDOWN_CHANNEL_FD + 1);
+                if (log < 0)
+                        return error_origin(-errno);
+        }
+        r = fd_null_stdio();
+        if (!r && log >= 0 && dup2(log, STDERR_FILENO) < 0)
+                r = error_origin(-errno);
+        return r;
+}
+
+static int layer_descriptors(const struct lockdown *l)
+{
+        int r;
+
+        /* The channel moves first: whatever had its number, the spawner's own channel included, is closed by that. */
+        if (dup2(l->channel_fd, LOCKDOWN_CHANNEL_FD) < 0)
+                return error_origin(-errno);
+        r = null_stdio();
+        if (!r)
+                r = fd_close_from(LOCKDOWN_CHANNEL_FD + 1, -1);
+        if (r)
+                return r;
+        return instrumented() ? LAYER_PARTIAL : LAYER_ENFORCED;
+}
+
+/* The time zone stays, so that no call about time looks for a file. */
+static int layer_environment(const struct lockdown *l)
+{
+        (void)l;
+        return clearenv() || setenv("TZ", "UTC", 1) ? LAYER_ABSENT : LAYER_ENFORCED;
+}
+
+/* The signal comes only for a death from now on: one that was before shows in the parent's number. */
+static int layer_parent_death(const struct lockdown *l)
+{
+        int signal = 0;
+
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_GET_PDEATHSIG, &signal) < 0)
+                return LAYER_ABSENT;
+        if (getppid() != l->parent)
+                return error_origin(-ESRCH);
+        return signal == SIGKILL ? LAYER_ENFORCED : LAYER_ABSENT;
+}
+
+static int layer_not_dumpable(const struct lockdown *l)
+{
+        (void)l;
+        return prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_GET_DUMPABLE) ? LAYER_ABSENT : LAYER_ENFORCED;
+}
+
+static int layer_no_new_privs(const struct lockdown *l)
+{
+        (void)l;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1
+                ? LAYER_ABSENT
+                : LAYER_ENFORCED;
+}
+
+/* With this personality every readable mapping would be executable, unseen by the filter. */
+static bool forget_read_implies_exec(void)
+{
+        int now = personality(0xffffffff);
+
+        return now >= 0 && (!(now & READ_IMPLIES_EXEC) || personality((unsigned long)(now & ~READ_IMPLIES_EXEC)) >= 0);
+}
+
+/* Without the filter this says EMFILE, or opens the file. */
+static bool probe_filter(void)
+{
+        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        if (fd >= 0)
+                close(fd);
+        return fd < 0 && errno == EACCES;
+}
+
+static int layer_seccomp(const struct lockdown *l)
+{
+        if (instrumented() || !forget_read_implies_exec() || filter_load(l->filter) < 0)
+                return LAYER_ABSENT;
+        return probe_filter() ? LAYER_ENFORCED : LAYER_PARTIAL;
+}
+
+static const struct layer {
+        const char *name;
+        /* An enum layer_state, or negative: this process must end. */
+        int (*apply)(const struct lockdown *l);
+} layers[] = {
+        {"session", layer_session},
+        {"closedFds", layer_descriptors},
+        {"environment", layer_environment},
+        {"rlimits", rlimits_apply},
+        {"parentDeath", layer_parent_death},
+        {"notDumpable", layer_not_dumpable},
+        {"noNewPrivs", layer_no_new_privs},
+        {"seccomp", layer_seccomp},
+};
+
+enum { N_LAYERS = sizeof(layers) / sizeof(layers[0]) };
+
+static const char *const state_words[LAYER_STATES] = {
+        [LAYER_ABSENT] = "absent", [LAYER_PARTIAL] = "partial", [LAYER_ENFORCED] = "enforced"};
+
+int lockdown_apply(const struct lockdown *l, struct buf *out)
+{
+        struct pack p;
+
+        pack_init(&p, out);
+        pack_map(&p, N_LAYERS);
+        for (int i = 0; i < N_LAYERS; i++) {
+                int state = layers[i].apply(l);
+
+                if (state < 0)
+                        return state;
+                pack_entry_text(&p, layers[i].name, state_words[state]);
+        }
+        return p.error;
+}

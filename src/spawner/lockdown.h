@@ -1,0 +1,28 @@
+/*
+ * Locking a fresh worker down: the layers of lockdown.c's table, one after the other, each with what became of it. A
+ * layer that cannot be had does not stop the worker here: it is reported, and the master decides by security.require.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "spawner/filter.h"
+#include "spawner/profile.h"
+#include "wire/message.h"
+
+#include <sys/types.h>
+
+enum layer_state { LAYER_ABSENT, LAYER_PARTIAL, LAYER_ENFORCED, LAYER_STATES };
+
+enum { LOCKDOWN_CHANNEL_FD = 3 }; /* where a worker finds its channel */
+
+struct lockdown {
+        const struct wire_spawn_setup *setup;
+        const struct filter *filter;
+        enum profile profile;
+        uint64_t mapped_bytes; /* address space in use before the fork */
+        pid_t parent;          /* the master */
+        int channel_fd;
+};
+
+/* Appends the encoded map {layer: state}. Negative: the process must end, with -ESRCH because its master is gone. */
+int lockdown_apply(const struct lockdown *l, struct buf *layers);

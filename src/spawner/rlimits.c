@@ -1,0 +1,86 @@
+/* The values of rlimits.def, and setting them. A limit that is lower already stays: it can only be stricter. */
+#include "spawner/rlimits.h"
+
+#include "spawner/instrument.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MIB ((rlim_t)1024 * 1024)
+
+enum { SLACK_MIB = 128, CPU_GRACE_S = 60 };
+
+static rlim_t none(const struct lockdown *l)
+{
+        (void)l;
+        return 0;
+}
+
+/* The kernel counts over a worker's life, the configuration over one task's: enough for all of its tasks, twice. */
+static rlim_t cpu_seconds(const struct lockdown *l)
+{
+        const struct wire_spawn_setup *s = l->setup;
+
+        if (!s->max_cpu_ms || !WIRE_HAS(s, spawn_setup, max_tasks) || !s->max_tasks)
+                return RLIM_INFINITY;
+        return 2 * s->max_tasks * (s->max_cpu_ms / 1000 + 1) + CPU_GRACE_S;
+}
+
+/* What is mapped now (the arena is), the stack at its largest, a frame in and out while its buffer moves, and slack. */
+static rlim_t address_space(const struct lockdown *l)
+{
+        const struct wire_spawn_setup *s = l->setup;
+        struct rlimit stack = {.rlim_cur = RLIM_INFINITY};
+
+        getrlimit(RLIMIT_STACK, &stack);
+        if (stack.rlim_cur == RLIM_INFINITY)
+                stack.rlim_cur = s->max_memory_bytes;
+        return l->mapped_bytes + s->max_memory_bytes + stack.rlim_cur + 2 * (s->max_result_bytes + s->max_log_bytes) +
+                SLACK_MIB * MIB;
+}
+
+enum { KEEP, DROP };
+
+static const struct row {
+        int resource, instrumented;
+        rlim_t (*value[PROFILES])(const struct lockdown *l);
+} rows[] = {
+#define LIMIT(what, under_tools, js, reason)                                                                 \
+        {.resource = RLIMIT_##what, .instrumented = under_tools, .value = {[PROFILE_JS] = js}},
+#include "spawner/rlimits.def"
+};
+
+static bool set_and_read_back(int resource, rlim_t value)
+{
+        struct rlimit now, want;
+
+        if (prlimit(0, (__rlimit_resource_t)resource, NULL, &now) < 0)
+                return false;
+        want.rlim_max = value < now.rlim_max ? value : now.rlim_max;
+        want.rlim_cur = want.rlim_max;
+        return !prlimit(0, (__rlimit_resource_t)resource, &want, NULL) &&
+                !prlimit(0, (__rlimit_resource_t)resource, NULL, &now) && now.rlim_max == want.rlim_max &&
+                now.rlim_cur == want.rlim_cur;
+}
+
+/* Not only what the kernel says of the limits, but what they do. */
+static bool probe_descriptors(void)
+{
+        int fd = dup(LOCKDOWN_CHANNEL_FD);
+
+        if (fd >= 0)
+                close(fd);
+        return fd < 0 && errno == EMFILE;
+}
+
+int rlimits_apply(const struct lockdown *l)
+{
+        enum layer_state state = LAYER_ENFORCED;
+
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                if ((rows[i].instrumented == DROP && instrumented()) ||
+                        !set_and_read_back(rows[i].resource, rows[i].value[l->profile](l)))
+                        state = LAYER_PARTIAL;
+        return probe_descriptors() ? state : LAYER_PARTIAL;
+}

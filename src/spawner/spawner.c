@@ -1,0 +1,275 @@
+/* The fork server's life: settle in, prepare what the setup asks for, then answer one request after the other. */
+#include "spawner/spawner.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "spawner/child.h"
+#include "wire/channel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Far more than the few bytes that the master sends. */
+enum { FRAME_MAX = 64 * 1024 };
+
+struct spawner {
+        struct channel channel;
+        struct wire_spawn_setup setup;
+        const struct spawner_class *classes;
+        struct lockdown *lockdowns; /* one a class */
+        struct filter *filters;     /* one a class */
+        size_t n_classes;
+        pid_t master;
+};
+
+/* Ctrl-C and its like go to the whole terminal group; when to end is the master's decision, said by closing the channel. */
+static void ignore_signals(void)
+{
+        static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+
+        for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+                signal(ignored[i], SIG_IGN);
+}
+
+/* Every child inherits what is done here. The time zone is read now, so that no worker ever needs its file. */
+static int settle_in(int channel_fd)
+{
+        int r;
+
+        log_open("poppod-spawner");
+        ignore_signals();
+        prctl(PR_SET_NAME, "poppod-spawner");
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+                return error_origin(-errno);
+        if (clearenv() || setenv("TZ", "UTC", 1))
+                return error_origin(-ENOMEM);
+        tzset();
+        r = fd_set_nonblock(channel_fd, 0);
+        return r < 0 ? r : fd_close_from(STDERR_FILENO + 1, channel_fd);
+}
+
+/* 0 and a frame, or an enum channel_condition, or negative. */
+static int wait_for_frame(struct channel *ch, struct bytes *frame)
+{
+        int r;
+
+        while ((r = channel_next(ch, frame)) == CHANNEL_AGAIN) {
+                r = channel_fill(ch);
+                if (r && r != CHANNEL_AGAIN)
+                        return r;
+        }
+        return r;
+}
+
+/* Reads one message of the master's and checks that it is the expected one. Positive: a channel's condition. */
+static int receive(struct spawner *s, const struct wire_message *expected, struct wire_head *head, struct bytes *frame)
+{
+        struct wire_refusal why = {.message = "another message, or no seq"};
+        int r = wait_for_frame(&s->channel, frame);
+
+        if (r)
+                return r;
+        if (wire_open(*frame, head, &why) || wire_message_find(expected->kind, WIRE_MASTER, head->op) != expected ||
+                (expected->kind == WIRE_CALL && !head->has_seq)) {
+                log_error("bad-message", "expected %s from the master: %s", expected->name, why.message);
+                return error_origin(-EPROTO);
+        }
+        return 0;
+}
+
+static int receive_setup(struct spawner *s)
+{
+        struct wire_refusal why;
+        struct wire_head head;
+        struct bytes frame;
+        int r = receive(s, WIRE_MESSAGE(spawn_setup), &head, &frame);
+
+        if (r)
+                return r;
+        if (wire_decode(WIRE_MESSAGE(spawn_setup), frame, &s->setup, &why)) {
+                log_error("bad-message", "setup: %s", why.message);
+                return error_origin(-EPROTO);
+        }
+        log_set_level((enum log_level)s->setup.log_level);
+        return 0;
+}
+
+static void close_file(FILE **f)
+{
+        if (*f)
+                fclose(*f);
+}
+
+static int read_mapped_bytes(uint64_t *bytes)
+{
+        CLEANUP(close_file) FILE *f = fopen("/proc/self/statm", "re");
+        unsigned long pages;
+
+        if (!f)
+                return error_origin(-errno);
+        if (fscanf(f, "%lu", &pages) != 1)
+                return error_origin(-EIO);
+        *bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+        return 0;
+}
+
+static int prepare_class(struct spawner *s, size_t i)
+{
+        const struct spawner_class *class = &s->classes[i];
+        int profile = profile_find(class->name), r;
+
+        if (profile < 0)
+                return profile;
+        s->lockdowns[i] = (struct lockdown){.setup = &s->setup, .filter = &s->filters[i], .parent = s->master,
+                .profile = (enum profile)profile};
+        r = filter_build(&s->filters[i], (enum profile)profile);
+        if (!r && class->prepare)
+                r = class->prepare(&s->setup);
+        if (r)
+                log_error("prepare-failed", "class %s: %s", class->name, error_text(r));
+        return r;
+}
+
+static int prepare(struct spawner *s)
+{
+        uint64_t mapped = 0;
+        int r;
+
+        s->lockdowns = calloc(s->n_classes, sizeof(*s->lockdowns));
+        s->filters = calloc(s->n_classes, sizeof(*s->filters));
+        if (!s->lockdowns || !s->filters)
+                return error_origin(-ENOMEM);
+        for (size_t i = 0; i < s->n_classes; i++)
+                if ((r = prepare_class(s, i)))
+                        return r;
+        r = read_mapped_bytes(&mapped);
+        for (size_t i = 0; !r && i < s->n_classes; i++)
+                s->lockdowns[i].mapped_bytes = mapped;
+        return r;
+}
+
+static int announce(struct spawner *s, size_t image_bytes)
+{
+        struct wire_spawn_ready ready = {0};
+        int r;
+
+        WIRE_SET(&ready, spawn_ready, image_bytes, image_bytes);
+        r = channel_send(&s->channel, WIRE_MESSAGE(spawn_ready), 0, &ready);
+        return r ? r : channel_flush(&s->channel);
+}
+
+static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *why)
+{
+        int r;
+
+        log_error("spawn-refused", "%s", why->message);
+        r = wire_encode_refusal(&s->channel.out, seq, why, -1);
+        return r ? r : channel_flush(&s->channel);
+}
+
+/* The worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
+static int make_worker(const struct spawner_class *class, struct lockdown *l, int fds[static 2], pid_t *pid)
+{
+        int pair[2], r = fd_pair(pair);
+
+        if (r)
+                return r;
+        fds[0] = pair[0];
+        l->channel_fd = pair[1];
+        r = fd_set_nonblock(pair[1], 0);
+        if (!r) {
+                *pid = child_start(class, l, &fds[1]);
+                r = *pid < 0 ? (int)*pid : 0;
+        }
+        close(pair[1]);
+        return r;
+}
+
+/* A reply that does not get out leaves a worker that nobody knows: it sees its channel closed, and ends. */
+static int spawn_one(struct spawner *s, size_t i, uint64_t seq)
+{
+        CLEANUP(cleanup_close) int channel = -1;
+        CLEANUP(cleanup_close) int pidfd = -1;
+        struct wire_spawn_reply reply = {0};
+        struct wire_refusal why;
+        int fds[2] = {-1, -1}, r;
+        pid_t pid = -1;
+
+        r = make_worker(&s->classes[i], &s->lockdowns[i], fds, &pid);
+        channel = fds[0];
+        pidfd = fds[1];
+        if (r) {
+                wire_refuse(&why, WIRE_WORKER_CRASHED, "cannot make a %s worker: %s", s->classes[i].name, error_text(r));
+                return refuse(s, seq, &why);
+        }
+        WIRE_SET(&reply, spawn_reply, pid, (uint64_t)pid);
+        r = channel_send_fds(&s->channel, WIRE_MESSAGE(spawn_reply), seq, &reply, fds, 2);
+        return r == -EPIPE ? CHANNEL_CLOSED : r;
+}
+
+static int handle_spawn(struct spawner *s, uint64_t seq, struct bytes frame)
+{
+        const struct wire_message *m = WIRE_MESSAGE(spawn);
+        struct wire_refusal why;
+        struct wire_spawn body;
+        struct bytes word;
+
+        if (wire_decode(m, frame, &body, &why))
+                return refuse(s, seq, &why);
+        word = wire_word(m->fields[WIRE_AT_spawn_class].words, body.class);
+        for (size_t i = 0; i < s->n_classes; i++)
+                if (wire_str_is(word, s->classes[i].name))
+                        return spawn_one(s, i, seq);
+        wire_refuse(&why, WIRE_UNKNOWN_TYPE, "this spawner makes no %.*s workers", (int)word.len, (const char *)word.data);
+        return refuse(s, seq, &why);
+}
+
+static int serve(struct spawner *s)
+{
+        struct wire_head head;
+        struct bytes frame;
+        int r;
+
+        while (!(r = receive(s, WIRE_MESSAGE(spawn), &head, &frame)))
+                if ((r = handle_spawn(s, head.seq, frame)))
+                        break;
+        return r;
+}
+
+static void spawner_fini(struct spawner *s)
+{
+        for (size_t i = 0; s->filters && i < s->n_classes; i++)
+                filter_fini(&s->filters[i]);
+        free(s->filters);
+        free(s->lockdowns);
+        channel_fini(&s->channel);
+}
+
+int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_classes, size_t (*image_bytes)(void))
+{
+        /* First of all: should the master die from now on, its successor as our parent is told apart by this number. */
+        struct spawner s = {.classes = classes, .n_classes = n_classes, .master = getppid()};
+        int r;
+
+        channel_init(&s.channel, channel_fd, FRAME_MAX, FRAME_MAX);
+        r = settle_in(channel_fd);
+        if (!r)
+                r = receive_setup(&s);
+        if (!r)
+                r = prepare(&s);
+        if (!r)
+                r = announce(&s, image_bytes ? image_bytes() : 0);
+        if (!r)
+                r = serve(&s);
+        if (r != CHANNEL_CLOSED)
+                log_error("spawner-failed", "%s", r < 0 ? error_text(r) : "a message is too large");
+        spawner_fini(&s);
+        return r == CHANNEL_CLOSED ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,30 @@
+/*
+ * The fork server. poppod starts it by fork and exec before it holds any client's data; it prepares once what every
+ * worker needs and then makes a worker for each `spawn` that comes over its channel.
+ *
+ * A worker is a sibling of the spawner, not its child: the master is its parent, gets a pidfd and the worker's channel
+ * with the reply, reaps it, and loses nothing when the spawner dies. The spawner keeps nothing of a worker.
+ */
+#pragma once
+
+#include "base/buf.h"
+#include "wire/message.h"
+
+struct spawner_class {
+        const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables */
+        /* Once, before any fork. Negative: the spawner gives up. NULL: nothing to prepare. */
+        int (*prepare)(const struct wire_spawn_setup *setup);
+        /* In the locked-down child. The channel is a blocking stream socket; layers is an encoded map
+         * {layer: "enforced"|"partial"|"absent"}, good for as long as the process lives. */
+        __attribute__((noreturn)) void (*run)(int channel_fd, struct bytes layers);
+};
+
+/* Exit statuses of a child that did not get as far as run(). */
+enum {
+        SPAWNER_EXIT_LOCKDOWN = 118, /* it could not separate itself from the spawner */
+        SPAWNER_EXIT_ORPHAN = 119,   /* the master died meanwhile */
+};
+
+/* Serves on the channel until it closes; takes over the whole process (descriptors, signals, environment). Expects
+ * `setup` as the first frame and answers `prepared`, with what image_bytes() says (NULL: 0). Returns the exit status. */
+int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_classes, size_t (*image_bytes)(void));

@@ -1,0 +1,267 @@
+/* The fork server from its master's side: whose child a worker is, what outlives whom, and that nothing is left behind. */
+#include "nursery.h"
+#include "spawner/spawner.h"
+#include "wire/cursor.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+static int64_t bid_parent(void)
+{
+        return getpid();
+}
+
+static int64_t (*const bids[])(void) = {bid_parent};
+
+static struct nursery nursery;
+
+static int open_nursery(void **state)
+{
+        struct wire_spawn_setup setup = nursery_setup();
+
+        (void)state;
+        nursery_open(&nursery, bids, &setup);
+        return 0;
+}
+
+static int close_nursery(void **state)
+{
+        (void)state;
+        return nursery_close(&nursery);
+}
+
+/* The fourth field of /proc/PID/stat, behind the name in its brackets. */
+static pid_t parent_of(pid_t pid)
+{
+        char path[64], line[512];
+        int parent = 0;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        assert_non_null(fgets(line, sizeof(line), f));
+        fclose(f);
+        assert_int_equal(sscanf(strrchr(line, ')'), ") %*c %d", &parent), 1);
+        return parent;
+}
+
+static void a_worker_is_the_masters_child(void **state)
+{
+        struct infant w;
+        int64_t pid;
+
+        (void)state;
+        infant_spawn(&nursery, &w);
+        assert_int_equal(parent_of(w.pid), getpid());
+        assert_true(infant_bid(&w, 0, &pid));
+        assert_int_equal(pid, w.pid);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+static void the_pidfd_is_of_that_worker(void **state)
+{
+        struct infant w;
+        int status;
+
+        (void)state;
+        infant_spawn(&nursery, &w);
+        assert_int_equal(pidfd_send_signal(w.pidfd, SIGTERM, NULL, 0), 0);
+        status = infant_reap(&w);
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
+static void a_killed_spawner_leaves_its_workers_alive(void **state)
+{
+        struct infant w;
+        int64_t pid;
+        int status;
+
+        (void)state;
+        infant_spawn(&nursery, &w);
+        assert_int_equal(kill(nursery.spawner, SIGKILL), 0);
+        status = nursery_close(&nursery);
+        assert_true(WIFSIGNALED(status));
+        assert_true(infant_bid(&w, 0, &pid));
+        assert_int_equal(pid, w.pid);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+static void the_terminals_signals_do_not_end_it(void **state)
+{
+        static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+        struct infant w;
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+                assert_int_equal(kill(nursery.spawner, signals[i]), 0);
+        infant_spawn(&nursery, &w);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+static void a_class_it_does_not_make_is_refused(void **state)
+{
+        struct wire_refusal why;
+        struct wire_head head;
+        struct bytes frame, error, code;
+        struct infant w;
+
+        (void)state;
+        frame = nursery_ask(&nursery, 3);
+        assert_int_equal(wire_open(frame, &head, &why), 0);
+        assert_true(head.is_reply && !head.ok && head.seq == 7);
+        assert_true(wire_lookup(frame, "error", &error) && wire_lookup_str(error, "code", &code));
+        assert_true(wire_str_is(code, "UNKNOWN_TYPE"));
+        infant_spawn(&nursery, &w);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+static int count_fds(pid_t pid)
+{
+        char path[64];
+        int n = 0;
+        DIR *d;
+
+        snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+        d = opendir(path);
+        assert_non_null(d);
+        for (struct dirent *e; (e = readdir(d));)
+                n += e->d_name[0] != '.';
+        closedir(d);
+        return n;
+}
+
+static bool has_children(pid_t pid)
+{
+        char path[64];
+        bool any;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        any = fgetc(f) != EOF;
+        fclose(f);
+        return any;
+}
+
+static void two_hundred_workers_leave_nothing_behind(void **state)
+{
+        struct infant first, w;
+        int before;
+
+        (void)state;
+        if (geteuid() != 0)
+                skip(); /* the spawner is not dumpable: only root can look into it */
+        infant_spawn(&nursery, &first);
+        assert_int_equal(infant_reap(&first), 0);
+        before = count_fds(nursery.spawner);
+        for (int i = 0; i < 200; i++) {
+                infant_spawn(&nursery, &w);
+                assert_int_equal(infant_reap(&w), 0);
+        }
+        assert_int_equal(count_fds(nursery.spawner), before);
+        assert_false(has_children(nursery.spawner));
+}
+
+/* A master of its own that spawns one worker, tells both numbers and waits to be killed. */
+static _Noreturn void be_a_master(int report)
+{
+        struct wire_spawn_setup setup = nursery_setup();
+        struct infant w;
+        pid_t pids[2];
+
+        nursery_open(&nursery, bids, &setup);
+        infant_spawn(&nursery, &w);
+        pids[0] = w.pid;
+        pids[1] = nursery.spawner;
+        /* The channels must outlive this process, so that only its death can end the two. */
+        if (write(report, pids, sizeof(pids)) != sizeof(pids))
+                _exit(1);
+        for (;;)
+                pause();
+}
+
+static void await_death(int pidfd)
+{
+        struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+        assert_int_equal(poll(&p, 1, -1), 1);
+        close(pidfd);
+}
+
+static void a_killed_master_takes_worker_and_spawner_along(void **state)
+{
+        int pair[2], worker, spawner;
+        pid_t master, pids[2];
+
+        (void)state;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+        master = fork();
+        assert_true(master >= 0);
+        if (!master)
+                be_a_master(pair[1]);
+        assert_int_equal(read(pair[0], pids, sizeof(pids)), sizeof(pids));
+        worker = pidfd_open(pids[0], 0);
+        spawner = pidfd_open(pids[1], 0);
+        assert_true(worker >= 0 && spawner >= 0);
+        assert_int_equal(kill(master, SIGKILL), 0);
+        await_death(worker);
+        await_death(spawner);
+        assert_int_equal(waitpid(master, NULL, 0), master);
+        close(pair[0]);
+        close(pair[1]);
+}
+
+static void a_first_message_that_is_no_setup_ends_it(void **state)
+{
+        struct wire_spawn ask = {0};
+        int pair[2], status;
+        pid_t pid;
+
+        (void)state;
+        assert_int_equal(fd_pair(pair), 0);
+        pid = fork();
+        if (!pid)
+                _exit(spawner_main(pair[1], NULL, 0, NULL));
+        close(pair[1]);
+        channel_init(&nursery.channel, pair[0], 65536, 65536);
+        WIRE_SET(&ask, spawn, class, 0);
+        WIRE_SET(&ask, spawn, slot, 0);
+        assert_int_equal(channel_send(&nursery.channel, WIRE_MESSAGE(spawn), 1, &ask), 0);
+        assert_int_equal(channel_flush(&nursery.channel), 0);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WEXITSTATUS(status), 1);
+        channel_fini(&nursery.channel);
+}
+
+#define WITH_NURSERY(test) cmocka_unit_test_setup_teardown(test, open_nursery, close_nursery)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                WITH_NURSERY(a_worker_is_the_masters_child),
+                WITH_NURSERY(the_pidfd_is_of_that_worker),
+                cmocka_unit_test_setup(a_killed_spawner_leaves_its_workers_alive, open_nursery),
+                WITH_NURSERY(the_terminals_signals_do_not_end_it),
+                WITH_NURSERY(a_class_it_does_not_make_is_refused),
+                WITH_NURSERY(two_hundred_workers_leave_nothing_behind),
+                cmocka_unit_test(a_killed_master_takes_worker_and_spawner_along),
+                cmocka_unit_test(a_first_message_that_is_no_setup_ends_it),
+        };
+
+        return cmocka_run_group_tests_name("spawner", tests, NULL, NULL);
+}
