@@ -85,35 +85,21 @@ static bool may_start(const struct pool *p, int64_t now)
         return !p->closing && p->spawner->state == SPAWNER_READY && now >= p->breaker.not_before;
 }
 
-/* ---- the breaker ---- */
-
-const char *pool_breaker_state(const struct pool *p)
-{
-        return p->breaker.failures >= BREAKER_FAILURES ? "open" : "closed";
-}
-
 static void start_failed(struct pool *p, const char *reason)
 {
-        struct breaker *b = &p->breaker;
-        int64_t wait = p->config->respawn_backoff;
+        bool was_open = breaker_is_open(&p->breaker);
+        int64_t wait = breaker_fail(&p->breaker, reason, clock_now(), p->config->respawn_backoff,
+                p->config->respawn_backoff_max);
 
-        for (unsigned int i = 0; i < b->failures && wait < p->config->respawn_backoff_max; i++)
-                wait *= 2;
-        if (wait > p->config->respawn_backoff_max)
-                wait = p->config->respawn_backoff_max;
-        b->failures++;
-        b->not_before = clock_now() + wait * NS_PER_MS;
-        snprintf(b->reason, sizeof(b->reason), "%s", reason);
         log_warn("worker-error", "a worker did not start: %s; the next one in %lld ms", reason, (long long)wait);
-        if (b->failures == BREAKER_FAILURES)
-                log_error("breaker", "open: %u workers in a row did not start", b->failures);
+        if (!was_open && breaker_is_open(&p->breaker))
+                log_error("breaker", "open: %u workers in a row did not start", p->breaker.failures);
 }
 
 static void start_succeeded(struct pool *p)
 {
-        if (p->breaker.failures >= BREAKER_FAILURES)
+        if (breaker_close(&p->breaker))
                 log_info("breaker", "closed: a worker started");
-        p->breaker = (struct breaker){0};
 }
 
 /* ---- scaling ---- */
@@ -317,6 +303,7 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
         enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
         bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK;
 
+        w->state = WORKER_ENDING; /* nothing below may try to end it once more */
         p->died++;
         log_at(expected ? LOG_INFO : LOG_WARN, "worker-terminated", "worker %u pid %d after %llu tasks: %s", w->id, w->pid,
                 (unsigned long long)w->seat.tasks_done, w->end_reason ? w->end_reason : text);

@@ -7,11 +7,12 @@
 
 #include "config/config.h"
 #include "master/autoscaler.h"
+#include "master/breaker.h"
 #include "master/spawner_link.h"
 #include "master/worker.h"
 
 /* POOL_LOG_BYTES: what console output of one task is kept. */
-enum { POOL_LOG_BYTES = 256 * 1024, POOL_SLOTS = 4096, POOL_LAYERS_MAX = 64, BREAKER_FAILURES = 5 };
+enum { POOL_LOG_BYTES = 256 * 1024, POOL_SLOTS = 4096, POOL_LAYERS_MAX = 64 };
 
 /* What is left of an attempt. The bytes are borrowed; error may be empty, then `message` says what is known. */
 struct attempt_report {
@@ -26,13 +27,6 @@ struct attempt_report {
 struct pool_ops {
         /* The attempt on this worker's seat is over. Comes before the worker is told to go, if it must. */
         void (*on_attempt_ended)(struct pool *, struct worker *, const struct attempt_report *);
-};
-
-/* Consecutive failures to start; 5 open the breaker: starts go on, but slowly, and everybody can see it. */
-struct breaker {
-        unsigned int failures;
-        int64_t not_before; /* the next start; 0: at once */
-        char reason[160];
 };
 
 struct pool {
@@ -73,7 +67,6 @@ void pool_close(struct pool *p, bool now);
 
 /* NULL: no such worker. */
 struct worker *pool_find(const struct pool *p, uint64_t id);
-const char *pool_breaker_state(const struct pool *p);
 
 /* From the spawner's link. */
 void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pidfd);

@@ -244,7 +244,7 @@ static void write_breaker(struct pack *p, const struct pool *pool)
 
         pack_text(p, "breaker");
         pack_map(p, b->failures ? 3 : 1);
-        pack_entry_text(p, "state", pool_breaker_state(pool));
+        pack_entry_text(p, "state", breaker_is_open(b) ? "open" : "closed");
         if (!b->failures)
                 return;
         pack_entry_uint(p, "failures", b->failures);
