@@ -1,0 +1,177 @@
+/* A ring of slots: replies arrive in any order, lines leave in one. */
+#include "cli/batch.h"
+
+#include "base/clock.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROGRESS_NS (100 * NS_PER_MS)
+
+struct batch *batch_new(struct cli *cli, int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label),
+        bool lines)
+{
+        struct batch *b = calloc(1, sizeof(*b));
+
+        if (!b)
+                return NULL;
+        b->cli = cli;
+        b->print = print;
+        b->lines = lines;
+        /* Lines that people see scroll by are progress enough. */
+        b->show_progress = lines && output_is_terminal(stderr) && !isatty(STDOUT_FILENO);
+        return b;
+}
+
+void batch_free(struct batch *b)
+{
+        for (size_t i = b ? b->printed : 0; b && i < b->added; i++)
+                poppo_reply_free(b->slots[i % BATCH_WINDOW].reply);
+        free(b);
+}
+
+static void note_status(struct batch *b, int status)
+{
+        if (b->status == EXIT_OK)
+                b->status = status;
+}
+
+static void show_progress(struct batch *b, bool last)
+{
+        int64_t now = clock_now();
+
+        if (!b->show_progress || (!last && now - b->progress_at < PROGRESS_NS))
+                return;
+        b->progress_at = now;
+        fprintf(stderr, "\r\033[K%zu sent, %zu done%s", b->added, b->printed, last ? "\n" : "");
+}
+
+/* ---- printing ---- */
+
+static void print_refusal(struct batch *b, struct batch_slot *slot)
+{
+        if (b->lines && b->cli->opt.json) {
+                output_json(slot->reply, "");
+                note_status(b, poppo_code_exit_status(poppo_reply_code(slot->reply)));
+                return;
+        }
+        note_status(b, cli_fail_reply(b->cli, slot->reply, b->lines ? slot->label : NULL));
+}
+
+static void print_slot(struct batch *b, struct batch_slot *slot)
+{
+        int status = EXIT_TASK;
+
+        if (slot->reply && !poppo_reply_status(slot->reply)) {
+                status = b->print(b->cli, slot->reply, b->lines ? slot->label : NULL);
+                note_status(b, status);
+        } else if (slot->reply) {
+                print_refusal(b, slot);
+        }
+        if (status != EXIT_OK && b->lines && !b->cli->opt.json)
+                putchar('\n');
+        poppo_reply_free(slot->reply);
+        *slot = (struct batch_slot){0};
+}
+
+void batch_print_ready(struct batch *b)
+{
+        while (b->printed < b->added) {
+                struct batch_slot *slot = &b->slots[b->printed % BATCH_WINDOW];
+
+                if (!slot->reply && !slot->failed)
+                        break;
+                print_slot(b, slot);
+                b->printed++;
+                show_progress(b, false);
+        }
+}
+
+/* ---- sending ---- */
+
+static void on_reply(void *data, struct poppo_reply *reply)
+{
+        struct batch_slot *slot = data;
+
+        slot->reply = poppo_reply_keep(reply);
+}
+
+/* What was under way when the connection went got its reply too; that it went is said once. */
+static bool give_up(struct batch *b, int r)
+{
+        fflush(stdout);
+        note_status(b, cli_fail(b->cli, r));
+        while (b->printed < b->added) {
+                struct batch_slot *slot = &b->slots[b->printed++ % BATCH_WINDOW];
+
+                if (slot->reply && !poppo_reply_status(slot->reply))
+                        print_slot(b, slot);
+                poppo_reply_free(slot->reply);
+                slot->reply = NULL;
+        }
+        return false;
+}
+
+static bool step(struct batch *b)
+{
+        int r;
+
+        batch_print_ready(b);
+        fflush(stdout);
+        r = poppo_step(b->cli->poppo, -1);
+        return r < 0 ? give_up(b, r) : true;
+}
+
+static struct batch_slot *take_slot(struct batch *b)
+{
+        struct batch_slot *slot;
+
+        batch_print_ready(b);
+        while (b->added - b->printed == BATCH_WINDOW) {
+                if (!step(b))
+                        return NULL;
+                batch_print_ready(b);
+        }
+        slot = &b->slots[b->added++ % BATCH_WINDOW];
+        *slot = (struct batch_slot){0};
+        return slot;
+}
+
+bool batch_send(struct batch *b, const char *label, const char *op, const char *args)
+{
+        struct batch_slot *slot = take_slot(b);
+        int r;
+
+        if (!slot)
+                return false;
+        snprintf(slot->label, sizeof(slot->label), "%s", label);
+        do
+                r = poppo_send(b->cli->poppo, op, args, on_reply, slot);
+        while (r == -ENOBUFS && step(b));
+        if (r < 0 && b->printed < b->added) {
+                slot->failed = true;
+                note_status(b, cli_fail(b->cli, r));
+        }
+        return poppo_fd(b->cli->poppo) >= 0;
+}
+
+void batch_skip(struct batch *b, int status)
+{
+        struct batch_slot *slot = take_slot(b);
+
+        if (slot)
+                slot->failed = true;
+        note_status(b, status);
+}
+
+int batch_finish(struct batch *b)
+{
+        batch_print_ready(b);
+        while (b->printed < b->added && step(b))
+                batch_print_ready(b);
+        show_progress(b, true);
+        return b->status;
+}

@@ -1,0 +1,50 @@
+/* poppo stats: the pool's counts, one a line. */
+#include "cli/cmd.h"
+
+#include "base/cleanup.h"
+#include "cli/document.h"
+#include "cli/output.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void add_number(struct table *t, const char *name, const json_t *v)
+{
+        char text[64];
+
+        if (json_is_integer(v))
+                snprintf(text, sizeof(text), "%" PRId64, (int64_t)json_integer_value(v));
+        else
+                snprintf(text, sizeof(text), "%.2f", json_number_value(v));
+        table_row(t, (const char *[]){name, text});
+}
+
+static void print_stats(struct poppo_reply *reply)
+{
+        CLEANUP(cleanup_json) json_t *body = json_loads(poppo_reply_json(reply, ""), 0, NULL);
+        struct table *t = table_new(2);
+        const char *name;
+        json_t *v;
+
+        json_object_foreach(json_object_get(body, "totals"), name, v)
+                add_number(t, name, v);
+        add_number(t, "load", json_object_get(body, "load"));
+        add_number(t, "uptime", json_object_get(body, "uptime"));
+        table_print(t, 1u << 1);
+        table_free(t);
+}
+
+int cmd_stats(struct cli *cli)
+{
+        struct poppo_reply *reply;
+        int r = poppo_stats(cli->poppo, &reply);
+
+        if (r)
+                return cli_fail(cli, r);
+        if (cli->opt.json)
+                output_json(reply, "");
+        else
+                print_stats(reply);
+        poppo_reply_free(reply);
+        return EXIT_OK;
+}

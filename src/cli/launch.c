@@ -1,0 +1,264 @@
+/*
+ * poppod in a session of its own, its log in a file. It has started when its socket answers with its own pid; if it ends
+ * before, the log says why.
+ */
+#include "cli/launch.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/output.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+enum { READY_TIMEOUT_MS = 20000, READY_POLL_MS = 20, TAIL_BYTES = 2048 };
+
+/* ---- where things are ---- */
+
+static bool is_program(const char *path)
+{
+        struct stat st;
+
+        return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
+static bool find_beside(char *out, size_t size)
+{
+        ssize_t n = readlink("/proc/self/exe", out, size - 1);
+        char *slash;
+
+        if (n <= 0)
+                return false;
+        out[n] = '\0';
+        slash = strrchr(out, '/');
+        if (!slash || (size_t)(slash - out) + sizeof("/poppod") > size)
+                return false;
+        strcpy(slash, "/poppod");
+        return is_program(out);
+}
+
+static bool find_in_path(char *out, size_t size)
+{
+        const char *path = getenv("PATH");
+
+        while (path && *path) {
+                size_t len = strcspn(path, ":");
+                int n = snprintf(out, size, "%.*s/poppod", (int)len, path);
+
+                if (n > 0 && (size_t)n < size && is_program(out))
+                        return true;
+                path += len + (path[len] == ':');
+        }
+        return false;
+}
+
+/* Beside the socket, whose directory is made if need be: that is where poppod would make it. */
+static void choose_log(struct launch *l)
+{
+        const char *socket = poppo_socket_path(l->cli->poppo);
+        const char *slash = strrchr(socket, '/');
+
+        if (l->cli->opt.log) {
+                snprintf(l->log, sizeof(l->log), "%s", l->cli->opt.log);
+                return;
+        }
+        snprintf(l->log, sizeof(l->log), "%.*s", slash ? (int)(slash - socket) : 1, slash ? socket : ".");
+        if (*l->log)
+                mkdir(l->log, 0755);
+        strncat(l->log, "/poppod.log", sizeof(l->log) - strlen(l->log) - 1);
+}
+
+static int open_log(struct launch *l)
+{
+        struct stat st;
+
+        choose_log(l);
+        l->log_fd = open(l->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        if (l->log_fd < 0 || fstat(l->log_fd, &st) < 0)
+                return cli_complain(l->cli, EXIT_DENIED, "--log FILE puts the log elsewhere", "cannot open the log %s: %s",
+                        l->log, error_text(-errno));
+        l->log_start = st.st_size;
+        return 0;
+}
+
+/* ---- what to run ---- */
+
+static void add_option(struct launch *l, size_t *n, const char *name, const char *value)
+{
+        if (!value)
+                return;
+        l->args[(*n)++] = (char *)name;
+        l->args[(*n)++] = (char *)value;
+}
+
+/* The socket is always said: a supervisor that listens where its starter does not look would seem not to start. */
+int launch_init(struct launch *l, struct cli *cli)
+{
+        size_t n = 0;
+
+        *l = (struct launch){.cli = cli, .log_fd = -1};
+        if (!find_beside(l->program, sizeof(l->program)) && !find_in_path(l->program, sizeof(l->program)))
+                return cli_complain(cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
+        l->args[n++] = l->program;
+        add_option(l, &n, "--socket", poppo_socket_path(cli->poppo));
+        add_option(l, &n, "-c", cli->opt.config);
+        add_option(l, &n, "--state-dir", cli->opt.state_dir);
+        return open_log(l);
+}
+
+void launch_fini(struct launch *l)
+{
+        if (l->log_fd >= 0)
+                close(l->log_fd);
+        free(l->arg_text);
+}
+
+static char *read_proc(pid_t pid, const char *file, size_t *len)
+{
+        CLEANUP(cleanup_free) char *text = calloc(1, 64 * 1024);
+        CLEANUP(cleanup_close) int fd = -1;
+        char path[64];
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, file);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 || !text ? -1 : read(fd, text, 64 * 1024 - 1);
+        if (n <= 0)
+                return NULL;
+        *len = (size_t)n;
+        return TAKE_PTR(text);
+}
+
+void launch_copy(struct launch *l, pid_t pid)
+{
+        size_t len, n = 1;
+        char *text = read_proc(pid, "cmdline", &len);
+        char path[64];
+        ssize_t got;
+
+        if (!text)
+                return;
+        free(l->arg_text);
+        l->arg_text = text;
+        for (char *at = text + strlen(text) + 1; at < text + len && n <= LAUNCH_ARGS_MAX; at += strlen(at) + 1)
+                l->args[n++] = at;
+        l->args[n] = NULL;
+        snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
+        got = readlink(path, l->directory, sizeof(l->directory) - 1);
+        l->directory[got < 0 ? 0 : got] = '\0';
+}
+
+/* ---- starting ---- */
+
+_Noreturn static void become_poppod(struct launch *l)
+{
+        int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+        setsid();
+        signal(SIGINT, SIG_DFL);
+        if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(l->log_fd, STDOUT_FILENO) < 0 ||
+                dup2(l->log_fd, STDERR_FILENO) < 0 || (*l->directory && chdir(l->directory) < 0))
+                _exit(EXIT_UNREACHABLE);
+        execv(l->program, l->args);
+        dprintf(STDERR_FILENO, "cannot run %s: %s\n", l->program, strerror(errno));
+        _exit(EXIT_UNREACHABLE);
+}
+
+static void print_tail(const struct launch *l)
+{
+        CLEANUP(cleanup_close) int fd = open(l->log, O_RDONLY | O_CLOEXEC);
+        char text[TAIL_BYTES];
+        struct stat st;
+        off_t from;
+        ssize_t n;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return;
+        from = st.st_size - l->log_start > TAIL_BYTES ? st.st_size - TAIL_BYTES : l->log_start;
+        n = pread(fd, text, sizeof(text), from);
+        if (n > 0)
+                fprintf(stderr, "%.*s%s", (int)n, text, text[n - 1] == '\n' ? "" : "\n");
+}
+
+/* poppod's own status tells more than ours could: 75 another one runs, 78 its configuration. */
+static int explain_end(struct launch *l, int wait_status)
+{
+        int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
+
+        print_tail(l);
+        if (WIFSIGNALED(wait_status))
+                return cli_complain(l->cli, EXIT_UNREACHABLE, NULL, "poppod was killed by signal %d (%s)",
+                        WTERMSIG(wait_status), strsignal(WTERMSIG(wait_status)));
+        return cli_complain(l->cli, status >= EXIT_USAGE ? status : EXIT_UNREACHABLE, l->log,
+                "poppod ended with status %d before it was ready; its log:", status);
+}
+
+static int explain_timeout(struct launch *l)
+{
+        kill(l->pid, SIGTERM);
+        print_tail(l);
+        return cli_complain(l->cli, EXIT_UNREACHABLE, l->log, "poppod did not answer within %d s and was told to end; its log:",
+                READY_TIMEOUT_MS / 1000);
+}
+
+static bool is_ready(struct launch *l)
+{
+        struct poppo *p = l->cli->poppo;
+
+        poppo_close(p);
+        return !poppo_connect(p, l->cli->opt.socket) && poppo_server_pid(p) == l->pid;
+}
+
+static int wait_until_ready(struct launch *l)
+{
+        int64_t deadline = clock_now() + READY_TIMEOUT_MS * NS_PER_MS;
+        int wait_status;
+
+        while (clock_now() < deadline) {
+                if (waitpid(l->pid, &wait_status, WNOHANG) == l->pid)
+                        return explain_end(l, wait_status);
+                if (is_ready(l))
+                        return 0;
+                poll(NULL, 0, READY_POLL_MS);
+        }
+        return explain_timeout(l);
+}
+
+static void say_ready(const struct launch *l)
+{
+        if (l->cli->opt.json)
+                printf("{\"pid\":%d}\n", (int)l->pid);
+        else
+                printf("%s is running, pid %d, log %s\n", poppo_server_name(l->cli->poppo), (int)l->pid, l->log);
+}
+
+int launch_run(struct launch *l)
+{
+        bool progress = output_is_terminal(stderr) && !l->cli->opt.json;
+        int status;
+
+        fflush(stdout);
+        l->pid = fork();
+        if (l->pid < 0)
+                return cli_complain(l->cli, EXIT_UNREACHABLE, NULL, "cannot fork: %s", error_text(-errno));
+        if (!l->pid)
+                become_poppod(l);
+        if (progress)
+                fputs("starting poppod ...", stderr);
+        poppo_set_timeout(l->cli->poppo, READY_TIMEOUT_MS);
+        status = wait_until_ready(l);
+        if (progress)
+                fputs("\r\033[K", stderr);
+        if (!status)
+                say_ready(l);
+        return status;
+}
