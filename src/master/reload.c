@@ -95,8 +95,6 @@ int supervisor_open_log(struct supervisor *s)
 struct changes {
         char *text;
         size_t size, len;
-        const struct config *next;
-        struct supervisor *supervisor;
 };
 
 static const char *or_absent(const char *value)
@@ -104,8 +102,9 @@ static const char *or_absent(const char *value)
         return value ? value : "absent";
 }
 
-static void say(struct changes *c, const struct config_change *change)
+static void on_change(void *arg, const struct config_change *change)
 {
+        struct changes *c = arg;
         const char *before = or_absent(change->before), *after = or_absent(change->after);
         size_t room = c->size - c->len;
         int n = change->needs_restart ?
@@ -118,28 +117,20 @@ static void say(struct changes *c, const struct config_change *change)
 }
 
 /* A project that is no longer in the file falls back to the defaults. */
-static void forget_project(struct changes *c, const char *path)
+static void forget_projects(struct supervisor *s, const struct config *next)
 {
-        const char *name = path + strlen("projects.");
-        size_t len = strcspn(name, ".");
-        struct project *p = scheduler_project_find(&c->supervisor->scheduler, (struct bytes){(const uint8_t *)name, len});
+        for (size_t i = 0; i < s->config.n_projects; i++) {
+                struct bytes name = wire_str(s->config.projects[i].name);
+                struct project *p = scheduler_project_find(&s->scheduler, name);
 
-        if (p && !config_project_find(c->next, name, len)->name)
-                scheduler_project_set(&c->supervisor->scheduler, p, NULL, clock_now());
-}
-
-static void on_change(void *arg, const struct config_change *change)
-{
-        struct changes *c = arg;
-
-        if (!strncmp(change->path, "projects.", strlen("projects.")))
-                forget_project(c, change->path);
-        say(c, change);
+                if (p && !config_project_find(next, (const char *)name.data, name.len)->name)
+                        scheduler_project_set(&s->scheduler, p, NULL, clock_now());
+        }
 }
 
 static int take_over(struct supervisor *s, struct config *next, char *text, size_t size)
 {
-        struct changes changes = {.text = text, .size = size, .next = next, .supervisor = s};
+        struct changes changes = {.text = text, .size = size};
         int n = config_compare(&s->config, next, on_change, &changes);
 
         if (n < 0 || config_keep_fixed(next, &s->config) < 0) {
@@ -149,6 +140,7 @@ static int take_over(struct supervisor *s, struct config *next, char *text, size
         }
         if (!n)
                 snprintf(text, size, "nothing changed");
+        forget_projects(s, next);
         config_fini(&s->config);
         s->config = *next;
         supervisor_apply(s);
