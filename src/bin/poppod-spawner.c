@@ -1,0 +1,22 @@
+/* The fork server's program: which classes of workers there are. poppod starts it, with its channel on descriptor 3. */
+#include "spawner/spawner.h"
+#include "worker/worker.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+enum { CHANNEL_FD = 3 };
+
+static const struct spawner_class classes[] = {
+        {.name = "js", .prepare = worker_js_prepare, .run = worker_js_run},
+};
+
+int main(void)
+{
+        if (fcntl(CHANNEL_FD, F_GETFD) < 0) {
+                fputs("poppod-spawner: is started by poppod(8), not by hand\n", stderr);
+                return EX_USAGE;
+        }
+        return spawner_main(CHANNEL_FD, classes, sizeof(classes) / sizeof(classes[0]), worker_js_image_bytes);
+}
