@@ -1,0 +1,461 @@
+/*
+ * The whole heart under a random life: arrivals, ends, crashes, cancels, delays, deadlines, limits that change, pauses,
+ * workers that start, die and are scaled. After every step everything that it promises is asserted against what this file
+ * works out by itself. POPPO_SIM_STEPS and POPPO_SIM_SEED choose length and seed; a failure names the seed.
+ */
+#include "stage.h"
+
+#include "master/retry.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+enum { PROJECTS = 12, LIVE_MAX = 120, STEPS = 200000, WORLDS = 40 };
+
+/* What the world knows of a project by itself. */
+struct own_project {
+        struct project *p;
+        int running;
+        double tokens, rate;
+        int64_t tokens_read;
+};
+
+struct world {
+        struct stage st;
+        uint64_t random;
+        uint32_t max_seats;
+        struct own_project projects[PROJECTS];
+        struct task *live[LIVE_MAX];
+        int n_live;
+        uint64_t accepted, ended;
+};
+
+static uint64_t draw(struct world *w)
+{
+        w->random ^= w->random << 13;
+        w->random ^= w->random >> 7;
+        w->random ^= w->random << 17;
+        return w->random;
+}
+
+static int below(struct world *w, int n)
+{
+        return (int)(draw(w) % (uint64_t)n);
+}
+
+static bool chance(struct world *w, int percent)
+{
+        return below(w, 100) < percent;
+}
+
+static struct own_project *own(struct world *w, const struct project *p)
+{
+        for (int i = 0; i < PROJECTS; i++)
+                if (w->projects[i].p == p)
+                        return &w->projects[i];
+        fail();
+        return NULL;
+}
+
+/* ---- promises at the moment of a start ---- */
+
+static bool may_start(struct world *w, const struct project *p)
+{
+        const struct own_project *o = own(w, p);
+
+        if (p->settings.paused || (p->settings.limit && o->running >= (int)p->settings.limit))
+                return false;
+        return project_tokens(p, w->st.now) > 0;
+}
+
+static bool suits(const struct world *w, const struct seat *seat, const struct task *t)
+{
+        enum isolation isolation = scheduler_isolation(&w->st.s, t);
+
+        if (seat->class != t->class)
+                return false;
+        if (seat->use == SEAT_FRESH)
+                return true;
+        if (seat->use == SEAT_BOUND)
+                return isolation != ISOLATION_PROCESS && seat->project == t->project;
+        return seat->use == SEAT_SHARED && isolation == ISOLATION_HEAP;
+}
+
+static void check_limits(struct world *w, const struct task *t)
+{
+        struct own_project *o = own(w, t->project);
+        double size = o->rate * 0.1 < 1 ? 1 : o->rate * 0.1;
+
+        assert_false(t->project->settings.paused);
+        if (t->project->settings.limit)
+                assert_true(o->running < (int)t->project->settings.limit);
+        if (!o->rate)
+                return;
+        o->tokens += (double)(w->st.now - o->tokens_read) / 1e9 * o->rate;
+        o->tokens = o->tokens > size ? size : o->tokens;
+        o->tokens_read = w->st.now;
+        assert_true(o->tokens > 1 - 1e-3);
+        o->tokens -= 1;
+}
+
+static void check_order(struct world *w, const struct task *t, const struct seat *seat)
+{
+        for (int i = 0; i < w->n_live; i++) {
+                const struct task *u = w->live[i];
+
+                if (u == t || u->state != TASK_QUEUED || u->class != t->class)
+                        continue;
+                if (u->project == t->project && u->priority == t->priority)
+                        assert_true(u->sequence > t->sequence);
+                /* Nothing of higher priority that this seat would do for, unless what goes before it in its own lane
+                 * needs another seat. */
+                if (!w->st.s.config.aging_interval && u->priority > t->priority && may_start(w, u->project) &&
+                        suits(w, seat, u))
+                        assert_false(suits(w, seat, u->project->lanes[u->class]->head));
+        }
+}
+
+static void on_run(struct stage *st, struct task *t, struct seat *seat)
+{
+        struct world *w = st->arg;
+
+        assert_int_equal(t->state, TASK_QUEUED);
+        assert_true(suits(w, seat, t));
+        assert_false(t->start_deadline && !t->n_attempts && t->start_deadline <= st->now);
+        assert_true(t->not_before <= st->now);
+        assert_null(stage_seat_of(st, t));
+        check_limits(w, t);
+        check_order(w, t, seat);
+        own(w, t->project)->running++;
+        stage_of(seat)->due = st->now + 1 + (int64_t)(draw(w) % (uint64_t)(chance(w, 5) ? NS_PER_S : 20 * NS_PER_MS));
+}
+
+/* ---- promises after every step ---- */
+
+static void check_tasks(struct world *w)
+{
+        uint64_t n[TASK_STATE_COUNT] = {0};
+        uint64_t busy = 0;
+
+        for (int i = 0; i < w->n_live; i++) {
+                struct task *t = w->live[i];
+
+                n[t->state]++;
+                assert_false(task_ended(t));
+                assert_int_equal(stage_seat_of(&w->st, t) != NULL, t->state == TASK_RUNNING);
+                assert_true(t->n_attempts <= t->max_attempts);
+        }
+        for (int i = 0; i < STAGE_SEATS; i++)
+                busy += w->st.seats[i].live && w->st.seats[i].seat.task;
+        assert_int_equal(busy, n[TASK_RUNNING]);
+        assert_int_equal(n[TASK_QUEUED], w->st.s.counts.queued);
+        assert_int_equal(n[TASK_DELAYED], w->st.s.counts.delayed);
+        assert_int_equal(n[TASK_RUNNING], w->st.s.counts.running);
+        assert_int_equal(w->accepted, w->ended + (uint64_t)w->n_live);
+}
+
+static void check_projects(struct world *w)
+{
+        for (int i = 0; i < PROJECTS; i++) {
+                struct own_project *o = &w->projects[i];
+
+                assert_int_equal(o->p->running, o->running);
+                for (int c = 0; c < CLASSES; c++) {
+                        struct lane *l = o->p->lanes[c];
+
+                        if (l)
+                                assert_int_equal(l->runnable > 0, l->queued && may_start(w, o->p));
+                }
+        }
+}
+
+static void check_seats(struct world *w)
+{
+        uint32_t alive = 0, idle = 0;
+
+        for (int i = 0; i < STAGE_SEATS; i++) {
+                struct seat *seat = &w->st.seats[i].seat;
+
+                if (!w->st.seats[i].live || seat->retiring)
+                        continue;
+                alive++;
+                if (seat->state != SEAT_IDLE)
+                        continue;
+                idle++;
+                for (int k = 0; k < PROJECTS; k++) {
+                        struct lane *l = w->projects[k].p->lanes[seat->class];
+
+                        if (l && l->runnable)
+                                assert_false(suits(w, seat, l->head));
+                }
+        }
+        assert_true(alive <= w->max_seats);
+        assert_int_equal(alive, w->st.s.seats);
+        assert_int_equal(idle, w->st.s.n_idle);
+}
+
+/* Whoever waits for a seat has one to hope for: a busy one, a starting one, or room that the autoscaler fills. */
+static void check_hope(struct world *w)
+{
+        struct scheduler_load load = scheduler_load(&w->st.s);
+
+        if (load.runnable)
+                assert_true(load.busy + load.starting > 0);
+}
+
+/* ---- what happens in the world ---- */
+
+static void sweep_ended(struct world *w)
+{
+        struct task *t;
+
+        for (int i = 0; i < w->n_live;)
+                if (task_ended(w->live[i]))
+                        w->live[i] = w->live[--w->n_live];
+                else
+                        i++;
+        while ((t = list_first_entry(&w->st.s.ended, struct task, node))) {
+                w->ended++;
+                scheduler_release(&w->st.s, t);
+                task_free(t);
+        }
+}
+
+static void arrive(struct world *w)
+{
+        struct project *p = w->projects[below(w, chance(w, 50) ? 2 : PROJECTS)].p;
+        struct task *t;
+
+        if (w->n_live == LIVE_MAX)
+                return;
+        t = stage_task(p, chance(w, 50) ? 0 : below(w, TASK_PRIORITIES));
+        t->max_attempts = (uint16_t)(1 + below(w, 6));
+        t->retry_delay = chance(w, 50) ? 0 : below(w, 50) * NS_PER_MS;
+        t->isolation = (uint8_t)(chance(w, 80) ? ISOLATION_HEAP : below(w, 3));
+        t->class = (uint8_t)(chance(w, 90) ? CLASS_JS : CLASS_SHELL);
+        t->not_before = chance(w, 10) ? w->st.now + below(w, 100) * NS_PER_MS : 0;
+        t->start_deadline = chance(w, 10) ? w->st.now + 1 + below(w, 200) * NS_PER_MS : 0;
+        if (stage_offer(&w->st, t) != WIRE_OK) {
+                task_free(t);
+                return;
+        }
+        w->accepted++;
+        w->live[w->n_live++] = t;
+}
+
+static void end_attempt(struct world *w, struct stage_seat *x)
+{
+        static const struct retry_policy policy = {.backoff = 2, .delay_max = NS_PER_S, .jitter = 0.2};
+        struct task *t = x->seat.task;
+        int64_t run = 1 + (int64_t)(draw(w) % (uint64_t)(20 * NS_PER_MS));
+        bool crashed = chance(w, 5);
+        struct attempt_use use = {.run_ns = run, .seat_spent = crashed};
+        struct retry_verdict v = {.state = TASK_SUCCEEDED};
+        enum wire_code code = crashed ? WIRE_WORKER_CRASHED : WIRE_OK;
+
+        if (!crashed && chance(w, 25))
+                code = chance(w, 80) ? WIRE_TASK_ERROR : WIRE_SYNTAX_ERROR;
+        own(w, t->project)->running--;
+        task_attempt_end(t, code, crashed, 1);
+        scheduler_ended(&w->st.s, &x->seat, &use, w->st.now);
+        if (x->seat.retiring) {
+                scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
+                x->live = false;
+        }
+        if (code)
+                v = retry_decide(t, code, w->st.now, &policy, draw(w));
+        t->quarantined = v.quarantine;
+        if (v.again)
+                scheduler_retry(&w->st.s, t, v.at, w->st.now);
+        else
+                scheduler_finish(&w->st.s, t, v.state, w->st.now);
+}
+
+/* Time goes on, to the next thing that is due or a little. */
+static void pass(struct world *w)
+{
+        int64_t next = w->st.now + below(w, 10) * NS_PER_MS, wake = scheduler_next_wake(&w->st.s);
+
+        if (wake < next)
+                next = wake;
+        for (int i = 0; i < STAGE_SEATS; i++)
+                if (w->st.seats[i].live && w->st.seats[i].due < next)
+                        next = w->st.seats[i].due;
+        if (next > w->st.now)
+                w->st.now = next;
+        for (int i = 0; i < STAGE_SEATS; i++) {
+                struct stage_seat *x = &w->st.seats[i];
+
+                if (!x->live || x->due > w->st.now)
+                        continue;
+                x->due = INT64_MAX;
+                if (x->seat.state == SEAT_STARTING)
+                        scheduler_seat_ready(&w->st.s, &x->seat, w->st.now);
+                else if (x->seat.task)
+                        end_attempt(w, x);
+        }
+}
+
+static void cancel_one(struct world *w)
+{
+        if (w->n_live)
+                scheduler_cancel(&w->st.s, w->live[below(w, w->n_live)], w->st.now);
+}
+
+/* A worker that is starting or idle dies. */
+static void lose_seat(struct world *w)
+{
+        struct stage_seat *x = &w->st.seats[below(w, STAGE_SEATS)];
+
+        if (!x->live || x->seat.task)
+                return;
+        scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
+        x->live = false;
+}
+
+static void change_limits(struct world *w)
+{
+        struct own_project *o = &w->projects[below(w, PROJECTS)];
+        struct project_settings settings = stage_settings();
+
+        settings.limit = chance(w, 50) ? 0 : 1 + (uint32_t)below(w, 4);
+        settings.weight = 1 + (uint32_t)below(w, 8);
+        settings.paused = chance(w, 10);
+        settings.max_queued = chance(w, 80) ? 0 : (uint32_t)below(w, 20);
+        settings.rate = chance(w, 70) ? 0 : 1 + below(w, 500);
+        settings.isolation = (uint8_t)(chance(w, 80) ? ISOLATION_HEAP : below(w, 3));
+        scheduler_project_set(&w->st.s, o->p, chance(w, 20) ? NULL : &settings, w->st.now);
+        o->rate = o->p->settings.rate;
+        o->tokens = 1e9;
+        o->tokens_read = w->st.now;
+}
+
+/* In any proportion that comes to less than 100; time passes else. */
+static const struct {
+        int percent;
+        void (*happen)(struct world *w);
+} events[] = {{40, arrive}, {3, cancel_one}, {2, lose_seat}, {2, change_limits}};
+
+static void step(struct world *w)
+{
+        int at = below(w, 100);
+        size_t i = 0;
+
+        for (; i < sizeof(events) / sizeof(events[0]) && at >= events[i].percent; i++)
+                at -= events[i].percent;
+        if (i < sizeof(events) / sizeof(events[0]))
+                events[i].happen(w);
+        else
+                pass(w);
+        stage_settle(&w->st);
+        sweep_ended(w);
+        check_tasks(w);
+        check_projects(w);
+        check_seats(w);
+        check_hope(w);
+}
+
+static void world_init(struct world *w, uint64_t seed)
+{
+        struct scheduler_config config = stage_config();
+        struct autoscaler_config scale = {.enabled = true, .up_threshold = 0.8, .down_threshold = 0.2,
+                .check_interval = NS_PER_S, .down_cooldown = 100 * NS_PER_MS, .idle_timeout = 200 * NS_PER_MS};
+
+        *w = (struct world){.random = seed * 0x9e3779b97f4a7c15 + 1};
+        for (int i = 0; i < 8; i++)
+                draw(w);
+        w->max_seats = 1 + (uint32_t)below(w, 10);
+        config.max_seats = scale.max = w->max_seats;
+        config.max_length = chance(w, 50) ? 0 : 1 + (uint64_t)below(w, LIVE_MAX);
+        config.reject_on_limit = chance(w, 20);
+        config.aging_interval = chance(w, 50) ? 0 : 1 + below(w, 100) * NS_PER_MS;
+        config.isolation = (enum isolation)below(w, 3);
+        stage_init(&w->st, &config);
+        scale.min = (uint32_t)below(w, (int)w->max_seats + 1);
+        scale.enabled = chance(w, 80);
+        autoscaler_init(&w->st.scaler, &scale, w->st.now);
+        w->st.scaling = true;
+        w->st.start_time = below(w, 5) * NS_PER_MS;
+        w->st.on_run = on_run;
+        w->st.arg = w;
+}
+
+static void world_people(struct world *w)
+{
+        for (int i = 0; i < PROJECTS; i++) {
+                char name[16];
+
+                snprintf(name, sizeof(name), "project-%d", i);
+                w->projects[i].p = stage_project(&w->st, name);
+        }
+}
+
+/* Nothing new comes and nothing is held back: everything must come to its end. */
+static void run_dry(struct world *w)
+{
+        struct project_settings settings = stage_settings();
+
+        for (int i = 0; i < PROJECTS; i++) {
+                scheduler_project_set(&w->st.s, w->projects[i].p, &settings, w->st.now);
+                w->projects[i].rate = 0;
+        }
+        for (int i = 0; w->n_live; i++) {
+                assert_true(i < 100000);
+                pass(w);
+                stage_settle(&w->st);
+                sweep_ended(w);
+                check_tasks(w);
+                check_seats(w);
+                check_hope(w);
+        }
+        assert_int_equal(w->accepted, w->ended);
+}
+
+static void live(uint64_t seed, long steps)
+{
+        struct world w;
+
+        world_init(&w, seed);
+        world_people(&w);
+        print_message("# seed %llu: %u seats, isolation %d, aging %lld ms\n", (unsigned long long)seed, w.max_seats,
+                (int)w.st.s.config.isolation, (long long)(w.st.s.config.aging_interval / NS_PER_MS));
+        for (long i = 0; i < steps; i++)
+                step(&w);
+        run_dry(&w);
+        print_message("# %u started, %u seats replaced, %u grown, %u retired, %llu expired, %llu refused\n", w.st.n_started,
+                w.st.n_replaced, w.st.n_grown, w.st.n_retired, (unsigned long long)w.st.n_expired,
+                (unsigned long long)w.st.s.counts.refused);
+        assert_true(w.st.n_started > 0);
+        stage_fini(&w.st);
+}
+
+static long from_env(const char *name, long otherwise)
+{
+        const char *text = getenv(name);
+
+        return text ? atol(text) : otherwise;
+}
+
+static void test_simulation(void **state)
+{
+        long steps = from_env("POPPO_SIM_STEPS", STEPS) / WORLDS, seed = from_env("POPPO_SIM_SEED", 0);
+
+        (void)state;
+        if (seed) {
+                live((uint64_t)seed, steps);
+                return;
+        }
+        for (uint64_t i = 1; i <= WORLDS; i++)
+                live(i, steps);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_simulation)};
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
