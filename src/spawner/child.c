@@ -5,6 +5,7 @@
 #include "spawner/child.h"
 
 #include "base/error.h"
+#include "spawner/signals.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -21,17 +22,6 @@ static pid_t clone_sibling(int *pidfd)
         return (pid_t)syscall(SYS_clone, flags, NULL, pidfd, NULL, 0);
 }
 
-/* An ignored signal would stay ignored in the worker, and a blocked one blocked. */
-static void reset_signals(void)
-{
-        sigset_t none;
-
-        for (int i = 1; i < NSIG; i++)
-                signal(i, SIG_DFL);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 static void set_name(const char *class)
 {
         char name[16];
@@ -46,7 +36,7 @@ static _Noreturn void become_worker(const struct spawner_class *class, const str
         struct buf layers;
         int r;
 
-        reset_signals();
+        signals_of_worker();
         set_name(class->name);
         buf_init(&layers, 0);
         r = lockdown_apply(l, &layers);

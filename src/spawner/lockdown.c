@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -56,10 +57,17 @@ static int layer_descriptors(const struct lockdown *l)
 }
 
 /* The time zone stays, so that no call about time looks for a file. */
+int lockdown_clear_environment(void)
+{
+        if (clearenv() || setenv("TZ", "UTC", 1))
+                return error_origin(-ENOMEM);
+        return 0;
+}
+
 static int layer_environment(const struct lockdown *l)
 {
         (void)l;
-        return clearenv() || setenv("TZ", "UTC", 1) ? LAYER_ABSENT : LAYER_ENFORCED;
+        return environ && environ[0] && !strcmp(environ[0], "TZ=UTC") && !environ[1] ? LAYER_ENFORCED : LAYER_ABSENT;
 }
 
 /* The signal comes only for a death from now on: one that was before shows in the parent's number. */

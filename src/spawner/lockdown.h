@@ -24,5 +24,8 @@ struct lockdown {
         int channel_fd;
 };
 
+/* In the spawner: leaves the environment as its children must have it. They only check that it still is. */
+int lockdown_clear_environment(void);
+
 /* Appends the encoded map {layer: state}. Negative: the process must end, with -ESRCH because its master is gone. */
 int lockdown_apply(const struct lockdown *l, struct buf *layers);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "spawner/child.h"
 #include "spawner/instrument.h"
+#include "spawner/signals.h"
 #include "wire/channel.h"
 
 #include <errno.h>
@@ -30,27 +31,19 @@ struct spawner {
         pid_t master;
 };
 
-/* Ctrl-C and its like go to the whole terminal group; when to end is the master's decision, said by closing the channel. */
-static void ignore_signals(void)
-{
-        static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-
-        for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-                signal(ignored[i], SIG_IGN);
-}
-
 /* Every child inherits what is done here. The time zone is read now, so that no worker ever needs its file. */
 static int settle_in(int channel_fd)
 {
         int r;
 
         log_open("poppod-spawner");
-        ignore_signals();
+        signals_of_spawner();
         prctl(PR_SET_NAME, "poppod-spawner");
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
                 return error_origin(-errno);
-        if (clearenv() || setenv("TZ", "UTC", 1))
-                return error_origin(-ENOMEM);
+        r = lockdown_clear_environment();
+        if (r)
+                return r;
         tzset();
         r = fd_set_nonblock(channel_fd, 0);
         return r < 0 ? r : fd_close_from(STDERR_FILENO + 1, channel_fd);

@@ -1,6 +1,7 @@
 /* What a locked-down worker can still do, tried from inside by code that means harm, and read from outside. */
 #include "nursery.h"
 #include "spawner/instrument.h"
+#include "spawner/lockdown.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -488,6 +489,28 @@ static void it_answers_after_all_that(void **state)
         assert_int_equal(answer(NOTHING), 0);
 }
 
+/* The race that PDEATHSIG alone would lose: the master was dead before it was set. */
+static void a_worker_whose_master_is_gone_ends(void **state)
+{
+        struct wire_spawn_setup setup = nursery_setup();
+        struct lockdown l = {.setup = &setup, .parent = getpid() + 1, .channel_fd = STDERR_FILENO};
+        int status;
+        pid_t pid;
+
+        (void)state;
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid) {
+                struct buf layers;
+
+                buf_init(&layers, 0);
+                _exit(lockdown_apply(&l, &layers) == -ESRCH ? 42 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 #define WITH_INFANT(test) cmocka_unit_test_setup_teardown(test, spawn, reap)
 
 int main(void)
@@ -502,6 +525,7 @@ int main(void)
                 WITH_INFANT(memory_outside_the_arena_is_bounded),
                 WITH_INFANT(limits_read_back_from_outside),
                 WITH_INFANT(the_kernel_says_the_same),
+                cmocka_unit_test(a_worker_whose_master_is_gone_ends),
                 WITH_INFANT(it_answers_after_all_that),
         };
 

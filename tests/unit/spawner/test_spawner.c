@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -115,19 +116,41 @@ static void the_terminals_signals_do_not_end_it(void **state)
         assert_int_equal(infant_reap(&w), 0);
 }
 
-static void a_class_it_does_not_make_is_refused(void **state)
+static void assert_refused(struct bytes frame, const char *with)
 {
         struct wire_refusal why;
         struct wire_head head;
-        struct bytes frame, error, code;
-        struct infant w;
+        struct bytes error, code;
 
-        (void)state;
-        frame = nursery_ask(&nursery, 3);
         assert_int_equal(wire_open(frame, &head, &why), 0);
         assert_true(head.is_reply && !head.ok && head.seq == 7);
         assert_true(wire_lookup(frame, "error", &error) && wire_lookup_str(error, "code", &code));
-        assert_true(wire_str_is(code, "UNKNOWN_TYPE"));
+        assert_true(wire_str_is(code, with));
+}
+
+static void a_class_it_does_not_make_is_refused(void **state)
+{
+        struct infant w;
+
+        (void)state;
+        assert_refused(nursery_ask(&nursery, 3), "UNKNOWN_TYPE");
+        infant_spawn(&nursery, &w);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+static void a_spawn_that_fails_is_answered_and_the_next_one_works(void **state)
+{
+        struct rlimit none = {0}, before;
+        struct infant w;
+
+        (void)state;
+        if (RUNNING_ON_VALGRIND)
+                skip(); /* it has its own idea of this limit */
+        assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, NULL, &before), 0);
+        none.rlim_max = before.rlim_max;
+        assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, &none, NULL), 0);
+        assert_refused(nursery_ask(&nursery, 0), "WORKER_CRASHED");
+        assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, &before, NULL), 0);
         infant_spawn(&nursery, &w);
         assert_int_equal(infant_reap(&w), 0);
 }
@@ -263,6 +286,7 @@ int main(void)
                 cmocka_unit_test_setup(a_killed_spawner_leaves_its_workers_alive, open_nursery),
                 WITH_NURSERY(the_terminals_signals_do_not_end_it),
                 WITH_NURSERY(a_class_it_does_not_make_is_refused),
+                WITH_NURSERY(a_spawn_that_fails_is_answered_and_the_next_one_works),
                 WITH_NURSERY(two_hundred_workers_leave_nothing_behind),
                 cmocka_unit_test(a_killed_master_takes_worker_and_spawner_along),
                 cmocka_unit_test(a_first_message_that_is_no_setup_ends_it),
