@@ -61,17 +61,27 @@ static void print_refusal(struct batch *b, struct batch_slot *slot)
         note_status(b, cli_fail_reply(b->cli, slot->reply, b->lines ? slot->label : NULL));
 }
 
+/* That the connection is lost is said once, not for each call that was under way. */
+static void print_loss(struct batch *b, struct batch_slot *slot)
+{
+        if (!b->lost)
+                note_status(b, cli_fail_reply(b->cli, slot->reply, NULL));
+        b->lost = true;
+}
+
 static void print_slot(struct batch *b, struct batch_slot *slot)
 {
-        int status = EXIT_TASK;
+        int reply = slot->reply ? poppo_reply_status(slot->reply) : POPPO_REFUSED, status = EXIT_TASK;
 
-        if (slot->reply && !poppo_reply_status(slot->reply)) {
+        if (!reply) {
                 status = b->print(b->cli, slot->reply, b->lines ? slot->label : NULL);
                 note_status(b, status);
+        } else if (reply < 0) {
+                print_loss(b, slot);
         } else if (slot->reply) {
                 print_refusal(b, slot);
         }
-        if (status != EXIT_OK && b->lines && !b->cli->opt.json)
+        if (status != EXIT_OK && reply >= 0 && b->lines && !b->cli->opt.json)
                 putchar('\n');
         poppo_reply_free(slot->reply);
         *slot = (struct batch_slot){0};
@@ -99,22 +109,6 @@ static void on_reply(void *data, struct poppo_reply *reply)
         slot->reply = poppo_reply_keep(reply);
 }
 
-/* What was under way when the connection went got its reply too; that it went is said once. */
-static bool give_up(struct batch *b, int r)
-{
-        fflush(stdout);
-        note_status(b, cli_fail(b->cli, r));
-        while (b->printed < b->added) {
-                struct batch_slot *slot = &b->slots[b->printed++ % BATCH_WINDOW];
-
-                if (slot->reply && !poppo_reply_status(slot->reply))
-                        print_slot(b, slot);
-                poppo_reply_free(slot->reply);
-                slot->reply = NULL;
-        }
-        return false;
-}
-
 static bool step(struct batch *b)
 {
         int r;
@@ -122,7 +116,14 @@ static bool step(struct batch *b)
         batch_print_ready(b);
         fflush(stdout);
         r = poppo_step(b->cli->poppo, -1);
-        return r < 0 ? give_up(b, r) : true;
+        if (r >= 0 || r == -EINTR)
+                return true;
+        if (r != -ECONNRESET) {
+                note_status(b, cli_fail(b->cli, r));
+                b->lost = true;
+        }
+        batch_print_ready(b);
+        return false;
 }
 
 static struct batch_slot *take_slot(struct batch *b)
@@ -151,10 +152,9 @@ bool batch_send(struct batch *b, const char *label, const char *op, const char *
         do
                 r = poppo_send(b->cli->poppo, op, args, on_reply, slot);
         while (r == -ENOBUFS && step(b));
-        if (r < 0 && b->printed < b->added) {
-                slot->failed = true;
+        slot->failed = r < 0;
+        if (r < 0 && !b->lost)
                 note_status(b, cli_fail(b->cli, r));
-        }
         return poppo_fd(b->cli->poppo) >= 0;
 }
 

@@ -20,6 +20,7 @@ struct batch {
         int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label);
         bool lines; /* every call has its line of output, an empty one if it failed */
         bool show_progress;
+        bool lost; /* the connection, and it was said */
         int status; /* the first that was not EXIT_OK */
         size_t added, printed;
         int64_t progress_at;

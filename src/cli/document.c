@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- files ---- */
@@ -71,12 +72,14 @@ static json_t *parse(const char *text, size_t len, json_error_t *error)
 int document_parse(struct cli *cli, const char *label, const char *text, size_t len, json_t **out)
 {
         json_error_t error;
+        char line[32] = "";
 
         *out = parse(text, len, &error);
         if (*out)
                 return 0;
-        return cli_complain(cli, EXIT_DATA, NULL, "%s is not JSON: line %d, column %d: %s", label, error.line,
-                error.column, error.text);
+        if (memchr(text, '\n', len))
+                snprintf(line, sizeof(line), "line %d, ", error.line);
+        return cli_complain(cli, EXIT_DATA, NULL, "%s is not JSON: %scolumn %d: %s", label, line, error.column, error.text);
 }
 
 /* ---- options ---- */
