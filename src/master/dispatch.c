@@ -190,5 +190,7 @@ void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *sche
 
 void dispatch_fini(struct dispatch *d)
 {
+        if (!d->loop)
+                return;
         ev_timer_stop(d->loop->ev, &d->wake);
 }

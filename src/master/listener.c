@@ -197,6 +197,8 @@ int listener_init(struct listener *l, struct loop *loop, const char *path, const
 
 void listener_close(struct listener *l)
 {
+        if (!l->loop)
+                return;
         ev_io_stop(l->loop->ev, &l->acceptor);
         ev_timer_stop(l->loop->ev, &l->pause);
         if (l->fd >= 0) {

@@ -27,7 +27,7 @@ struct listener {
 int listener_init(struct listener *l, struct loop *loop, const char *path, const struct listener_rules *rules,
         void (*on_accept)(struct listener *, int fd, const struct ucred *peer), pid_t *owner);
 
-/* Takes no more connections; the file goes away. */
+/* Takes no more connections; the file goes away. Harmless on a zeroed struct. */
 void listener_close(struct listener *l);
 
 /* Whether the peer at fd may speak to us: by its uid, or by any of its groups. */

@@ -1,6 +1,6 @@
 /*
- * The master's life: take the locks, start the spawner, listen, serve, and end in order. The order matters: the spawner
- * is started before the first client can connect, so that no worker ever inherits a client's bytes.
+ * The master's life: take the locks, listen, start the spawner, serve, and end in order. No client is heard before the
+ * spawner was started, so no worker ever inherits a client's bytes.
  */
 #include "master/master.h"
 
@@ -183,15 +183,12 @@ void supervisor_end(struct supervisor *s, bool now, const char *reason)
         ev_timer_start(s->loop.ev, &s->shutdown);
 }
 
-/* Tasks that were never run are told so, before their callers lose the connection. */
 static void close_sessions(struct supervisor *s)
 {
         struct list *node;
 
-        list_for_each_safe(it, &s->sessions)
-                channel_flush(&list_entry(it, struct session, node)->peer.channel);
         while ((node = list_first(&s->sessions)))
-                session_close(list_entry(node, struct session, node), "the supervisor ends");
+                session_shut_down(list_entry(node, struct session, node));
 }
 
 /* ---- starting ---- */
@@ -248,6 +245,7 @@ static struct wire_spawn_setup spawner_setup(const struct config *c)
         WIRE_SET(&setup, spawn_setup, heartbeat_ms, (uint64_t)c->daemon.worker.heartbeat_interval);
         WIRE_SET(&setup, spawn_setup, max_result_bytes, (uint64_t)c->queue.max_result_bytes);
         WIRE_SET(&setup, spawn_setup, max_log_bytes, POOL_LOG_BYTES);
+        WIRE_SET(&setup, spawn_setup, max_tasks, (uint64_t)c->daemon.worker.max_tasks_per_worker);
         WIRE_SET(&setup, spawn_setup, log_level, (uint64_t)log_get_level());
         return setup;
 }
@@ -255,11 +253,8 @@ static struct wire_spawn_setup spawner_setup(const struct config *c)
 static int start_parts(struct supervisor *s)
 {
         const struct config_worker *w = &s->config.daemon.worker;
-        struct scheduler_config blank = {0};
         struct wire_spawn_setup setup;
 
-        scheduler_init(&s->scheduler, &blank);
-        registry_init(&s->registry, &s->scheduler);
         dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, on_task_ended);
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->config, &pool_ops);
         supervisor_apply(s);
@@ -306,10 +301,12 @@ static int start(struct supervisor *s)
         if (r < 0)
                 return refuse_system("event", "loop", r);
         supervisor_watch_signals(s);
+        r = listen_for_clients(s);
+        if (r)
+                return r;
+        /* Nobody is heard before the loop runs, so the spawner still starts before there is anybody's data. */
         r = start_parts(s);
-        if (r < 0)
-                return refuse_system("spawner", s->options->spawner_program, r);
-        return listen_for_clients(s);
+        return r < 0 ? refuse_system("spawner", s->options->spawner_program, r) : 0;
 }
 
 static void finish(struct supervisor *s)
@@ -321,8 +318,10 @@ static void finish(struct supervisor *s)
         pool_fini(&s->pool);
         registry_fini(&s->registry);
         scheduler_fini(&s->scheduler);
-        ev_timer_stop(s->loop.ev, &s->shutdown);
-        supervisor_unwatch_signals(s);
+        if (s->loop.ev) {
+                ev_timer_stop(s->loop.ev, &s->shutdown);
+                supervisor_unwatch_signals(s);
+        }
         loop_fini(&s->loop);
         buf_fini(&s->scratch);
         config_fini(&s->config);
@@ -343,6 +342,8 @@ int master_main(const struct master_options *options)
         s->state_lock_fd = -1;
         list_init(&s->sessions);
         list_init(&s->drain_waiters);
+        scheduler_init(&s->scheduler, &(struct scheduler_config){0});
+        registry_init(&s->registry, &s->scheduler);
         ev_init(&s->shutdown, on_shutdown_timeout);
         s->shutdown.data = s;
         if (master_load_config(&s->config, options->config_path, &error)) {

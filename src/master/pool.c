@@ -52,6 +52,12 @@ static void remove_worker(struct worker *w)
         scheduler_seat_gone(p->scheduler, &w->seat, clock_now());
 }
 
+static void drop_request(struct worker *w)
+{
+        remove_worker(w);
+        loop_bury(w->pool->loop, &w->grave);
+}
+
 static int start_worker(struct pool *p, enum task_class class, struct worker *predecessor)
 {
         int slot = take_slot(p), r;
@@ -73,10 +79,8 @@ static int start_worker(struct pool *p, enum task_class class, struct worker *pr
                 p->n_successors++;
         }
         r = spawner_link_request(p->spawner, w->id, class, w->slot);
-        if (r < 0) {
-                remove_worker(w);
-                free(w);
-        }
+        if (r < 0)
+                drop_request(w);
         return r;
 }
 
@@ -340,12 +344,6 @@ void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pi
                 worker_kill(w, WIRE_OK, w->end_reason);
 }
 
-static void drop_request(struct worker *w)
-{
-        remove_worker(w);
-        loop_bury(w->pool->loop, &w->grave);
-}
-
 void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)
 {
         struct worker *w = pool_find(p, id);
@@ -354,6 +352,12 @@ void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)
                 return;
         start_failed(p, reason);
         drop_request(w);
+}
+
+void pool_spawner_silent(struct pool *p)
+{
+        log_error("spawner", "did not answer within startTimeout");
+        spawner_link_kill(p->spawner);
 }
 
 void pool_spawner_lost(struct pool *p)
@@ -394,6 +398,8 @@ int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, st
 
 void pool_fini(struct pool *p)
 {
+        if (!p->loop)
+                return;
         ev_timer_stop(p->loop->ev, &p->wake);
         for (size_t i = 0; i < p->n_layers; i++)
                 free((void *)p->layers[i].data);

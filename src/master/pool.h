@@ -74,6 +74,7 @@ void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason);
 void pool_spawner_lost(struct pool *p);
 
 /* From workers. */
+void pool_spawner_silent(struct pool *p);
 void pool_worker_ready(struct worker *w, struct bytes layers);
 int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
 void pool_worker_died(struct worker *w, const struct worker_death *death);

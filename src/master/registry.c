@@ -18,8 +18,16 @@ void registry_init(struct registry *r, struct scheduler *scheduler)
 
 void registry_fini(struct registry *r)
 {
-        list_for_each_safe(node, &r->by_age)
-                task_free(list_entry(node, struct task, by_age));
+        if (!r->scheduler)
+                return;
+        list_for_each_safe(node, &r->by_age) {
+                struct task *t = list_entry(node, struct task, by_age);
+
+                if (!task_ended(t))
+                        scheduler_cancel(r->scheduler, t, t->since);
+                scheduler_release(r->scheduler, t);
+                task_free(t);
+        }
         map_fini(&r->by_id);
         map_fini(&r->by_key);
 }

@@ -17,7 +17,7 @@ struct registry {
 };
 
 void registry_init(struct registry *r, struct scheduler *scheduler);
-/* Frees every task, whatever its state: for the end of the process only. */
+/* Frees every task: for the end of the process only, when nothing runs any more. */
 void registry_fini(struct registry *r);
 
 /* Enters an accepted task; the key, where it has one, is in task->extra. -ENOMEM: nothing changed. */

@@ -117,8 +117,6 @@ int scheduler_project(struct scheduler *s, struct bytes name, struct project **o
 
 static void apply(struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now)
 {
-        /* Its place in rate_wait depends on the rate. */
-        heap_remove(&s->rate_wait, &p->rate_wait);
         project_apply(p, settings, now);
         order_place_all(s, p, now);
 }

@@ -134,6 +134,19 @@ void session_close(struct session *s, const char *reason)
         loop_bury(s->peer.loop, &s->grave);
 }
 
+void session_shut_down(struct session *s)
+{
+        struct wire_refusal why;
+
+        wire_refuse(&why, WIRE_SHUTTING_DOWN, "the supervisor ended before the task did");
+        list_for_each(node, &s->waiters)
+                if (peer_refuse(&s->peer, list_entry(node, struct waiter, by_session)->seq, &why, -1) < 0)
+                        break;
+        /* What the socket takes at once goes out; nobody waits for a slow reader now. */
+        channel_flush(&s->peer.channel);
+        session_close(s, "the supervisor ends");
+}
+
 static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
 {
         struct session *s = session_of(p);

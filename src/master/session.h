@@ -27,6 +27,8 @@ struct session {
 /* Takes the descriptor over. -ENOMEM. */
 int session_open(struct supervisor *s, int fd, const struct ucred *who);
 void session_close(struct session *s, const char *reason);
+/* The same at the end of the supervisor: every call that waits is told SHUTTING_DOWN. */
+void session_shut_down(struct session *s);
 
 /* The session of a client's peer. */
 static inline struct session *session_of(struct peer *p)

@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,11 +73,6 @@ static int fork_spawner(struct spawner_link *s, int channel)
         if (!pid)
                 become_spawner(s, channel, master);
         s->pid = pid;
-        s->pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (s->pidfd < 0)
-                return error_origin(-errno);
-        ev_io_set(&s->death, s->pidfd, EV_READ);
-        ev_io_start(s->loop->ev, &s->death);
         return 0;
 }
 
@@ -91,8 +85,6 @@ static void reap(struct spawner_link *s)
         if (!s->stopping)
                 log_warn("spawner-lost", "spawner pid %d ended with status %d signal %d", s->pid,
                         WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-        ev_io_stop(s->loop->ev, &s->death);
-        close(TAKE_FD(s->pidfd));
         s->pid = 0;
 }
 
@@ -137,32 +129,36 @@ static int on_failure(struct peer *p, uint64_t seq, const struct wire_failure *f
         return 0;
 }
 
-static void close_channel(struct spawner_link *s)
+static void restart_later(struct spawner_link *s)
+{
+        ev_timer_set(&s->restart, loop_seconds(s->backoff_ms), 0.);
+        ev_timer_start(s->loop->ev, &s->restart);
+        s->backoff_ms = s->backoff_ms * 2 < s->backoff_max_ms ? s->backoff_ms * 2 : s->backoff_max_ms;
+}
+
+/* Nobody else holds the other end, so a closed channel is a dead spawner, or one that is of no use any more. */
+static void lose(struct spawner_link *s)
 {
         s->state = SPAWNER_DOWN;
         peer_close(&s->peer);
+        kill(s->pid, SIGKILL);
+        reap(s);
+        s->ops->on_lost(s);
+        restart_later(s);
 }
 
-/* A spawner that speaks nonsense is ended; its death is what brings the new one. */
 static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
 {
-        struct spawner_link *s = container_of(p, struct spawner_link, peer);
-
         (void)seq;
         (void)fatal;
         log_error("spawner", "frame refused: %s", why->message);
-        close_channel(s);
-        kill(s->pid, SIGKILL);
+        lose(container_of(p, struct spawner_link, peer));
 }
 
 static void on_closed(struct peer *p, const char *reason)
 {
-        struct spawner_link *s = container_of(p, struct spawner_link, peer);
-
         log_debug("spawner", "channel %s", reason);
-        close_channel(s);
-        if (s->pid)
-                kill(s->pid, SIGKILL);
+        lose(container_of(p, struct spawner_link, peer));
 }
 
 static const struct peer_handler handlers[WIRE_IDS] = {
@@ -182,13 +178,6 @@ static const struct peer_ops peer_ops = {
 
 /* ---- life and death ---- */
 
-static void restart_later(struct spawner_link *s)
-{
-        ev_timer_set(&s->restart, loop_seconds(s->backoff_ms), 0.);
-        ev_timer_start(s->loop->ev, &s->restart);
-        s->backoff_ms = s->backoff_ms * 2 < s->backoff_max_ms ? s->backoff_ms * 2 : s->backoff_max_ms;
-}
-
 static void on_restart(struct ev_loop *ev, struct ev_timer *w, int events)
 {
         struct spawner_link *s = w->data;
@@ -198,18 +187,6 @@ static void on_restart(struct ev_loop *ev, struct ev_timer *w, int events)
         s->restarts++;
         if (start(s) < 0)
                 restart_later(s);
-}
-
-static void on_death(struct ev_loop *ev, struct ev_io *w, int events)
-{
-        struct spawner_link *s = w->data;
-
-        (void)ev;
-        (void)events;
-        reap(s);
-        close_channel(s);
-        s->ops->on_lost(s);
-        restart_later(s);
 }
 
 static int start(struct spawner_link *s)
@@ -229,7 +206,8 @@ static int start(struct spawner_link *s)
         s->state = SPAWNER_STARTING;
         r = fork_spawner(s, theirs);
         if (r < 0) {
-                close_channel(s);
+                s->state = SPAWNER_DOWN;
+                peer_close(&s->peer);
                 return r;
         }
         return peer_send(&s->peer, WIRE_MESSAGE(spawn_setup), 0, &s->setup);
@@ -238,18 +216,19 @@ static int start(struct spawner_link *s)
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
         int64_t backoff_first_ms, int64_t backoff_max_ms, const struct spawner_link_ops *ops)
 {
-        *s = (struct spawner_link){.loop = loop, .ops = ops, .setup = *setup, .pidfd = -1, .program = strdup(program),
+        *s = (struct spawner_link){.loop = loop, .ops = ops, .setup = *setup, .program = strdup(program),
                 .backoff_ms = backoff_first_ms, .backoff_first_ms = backoff_first_ms, .backoff_max_ms = backoff_max_ms};
         if (!s->program)
                 return error_origin(-ENOMEM);
-        ev_init(&s->death, on_death);
         ev_init(&s->restart, on_restart);
-        s->death.data = s->restart.data = s;
+        s->restart.data = s;
         return start(s);
 }
 
 void spawner_link_fini(struct spawner_link *s)
 {
+        if (!s->loop)
+                return;
         s->stopping = true;
         ev_timer_stop(s->loop->ev, &s->restart);
         if (s->has_peer)
@@ -259,6 +238,12 @@ void spawner_link_fini(struct spawner_link *s)
                 reap(s);
         }
         free(TAKE_PTR(s->program));
+}
+
+void spawner_link_kill(struct spawner_link *s)
+{
+        if (s->pid)
+                kill(s->pid, SIGKILL);
 }
 
 int spawner_link_request(struct spawner_link *s, uint64_t token, uint64_t class, unsigned int slot)

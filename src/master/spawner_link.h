@@ -32,8 +32,6 @@ struct spawner_link {
         bool has_peer;
         enum spawner_state state;
         pid_t pid;
-        int pidfd;
-        struct ev_io death;
         struct ev_timer restart;
         int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
         uint64_t restarts;
@@ -43,10 +41,13 @@ struct spawner_link {
 /* stack_bytes of native stack for the workers come on top of the memory limit in `setup`. */
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
         int64_t backoff_first_ms, int64_t backoff_max_ms, const struct spawner_link_ops *ops);
-/* Ends the spawner and waits for it. */
+/* Ends the spawner and waits for it. Harmless on a zeroed struct. */
 void spawner_link_fini(struct spawner_link *s);
 
 /* Asks for a worker. -EAGAIN while the spawner is not ready. */
 int spawner_link_request(struct spawner_link *s, uint64_t token, uint64_t class, unsigned int slot);
+
+/* For a spawner that does not answer; a new one follows. */
+void spawner_link_kill(struct spawner_link *s);
 
 const char *spawner_state_name(enum spawner_state state);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,9 +32,10 @@ const char *worker_state_name(const struct worker *w)
 
 /* ---- signals and timers ---- */
 
-static void send_signal(struct worker *w, int signal, siginfo_t *info)
+/* By pid: we are the parent and the only one who reaps, so the number is its own until we have done so. */
+static void send_signal(struct worker *w, int signal)
 {
-        if (w->pidfd >= 0 && syscall(SYS_pidfd_send_signal, w->pidfd, signal, info, 0) < 0 && errno != ESRCH)
+        if (w->pidfd >= 0 && kill(w->pid, signal) < 0)
                 log_error("worker", "worker %u pid %d: signal %d: %s", w->id, w->pid, signal, strerror(errno));
 }
 
@@ -70,9 +70,11 @@ static void on_watch(struct ev_loop *ev, struct ev_timer *timer, int events)
         (void)events;
         if (w->state == WORKER_SERVING)
                 return check_heartbeat(w);
+        if (w->state == WORKER_REQUESTED)
+                return pool_spawner_silent(w->pool);
         if (w->state == WORKER_STARTING)
                 return worker_kill(w, WIRE_WORKER_CRASHED, "not ready within startTimeout");
-        send_signal(w, SIGKILL, NULL);
+        send_signal(w, SIGKILL);
 }
 
 static void on_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
@@ -180,17 +182,21 @@ static const struct peer_ops peer_ops = {
 
 /* ---- death ---- */
 
-/* The raw call gives rusage as well; we are the parent, so nobody else can have reaped it. */
+static int64_t ns_of_timeval(struct timeval tv)
+{
+        return tv.tv_sec * NS_PER_S + tv.tv_usec * NS_PER_US;
+}
+
 static bool reap(struct worker *w, struct worker_death *death)
 {
         struct rusage usage;
-        siginfo_t info = {0};
+        int status;
 
-        if (syscall(SYS_waitid, P_PIDFD, w->pidfd, &info, WEXITED | WNOHANG, &usage) < 0 || !info.si_pid)
+        if (wait4(w->pid, &status, WNOHANG, &usage) != w->pid)
                 return false;
-        *death = (struct worker_death){.killed = info.si_code != CLD_EXITED, .status = info.si_status,
-                .cpu_ns = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * NS_PER_S +
-                          (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * NS_PER_US,
+        *death = (struct worker_death){.killed = WIFSIGNALED(status),
+                .status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                .cpu_ns = ns_of_timeval(usage.ru_utime) + ns_of_timeval(usage.ru_stime),
                 .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024};
         return true;
 }
@@ -199,6 +205,7 @@ static void bury(struct grave *g)
 {
         struct worker *w = container_of(g, struct worker, grave);
 
+        ev_timer_stop(w->pool->loop->ev, &w->watch);
         if (w->has_peer)
                 peer_fini(&w->peer);
         free(w);
@@ -243,6 +250,7 @@ struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot)
         ev_init(&w->watch, on_watch);
         ev_init(&w->deadline, on_deadline);
         w->death.data = w->watch.data = w->deadline.data = w;
+        watch_in(w, pool->config->start_timeout);
         return w;
 }
 
@@ -281,13 +289,11 @@ int worker_run(struct worker *w, const struct task *t)
 
 void worker_cancel(struct worker *w)
 {
-        siginfo_t info = {.si_signo = SIGUSR1, .si_code = SI_QUEUE};
-
         /* The generation goes along: a cancel that comes late must not touch the next task. */
-        info.si_value.sival_int = (int)w->seat.task->generation;
-        info.si_pid = getpid();
-        info.si_uid = getuid();
-        send_signal(w, SIGUSR1, &info);
+        union sigval generation = {.sival_int = (int)w->seat.task->generation};
+
+        if (sigqueue(w->pid, SIGUSR1, generation) < 0)
+                log_error("worker", "worker %u pid %d cannot be asked to cancel: %s", w->id, w->pid, strerror(errno));
         deadline_in(w, w->pool->config->kill_grace);
 }
 
@@ -309,5 +315,5 @@ void worker_kill(struct worker *w, enum wire_code verdict, const char *reason)
         w->verdict = verdict;
         w->end_reason = reason;
         ev_timer_stop(w->pool->loop->ev, &w->watch);
-        send_signal(w, SIGKILL, NULL);
+        send_signal(w, SIGKILL);
 }
