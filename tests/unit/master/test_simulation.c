@@ -1,7 +1,8 @@
 /*
  * The whole heart under a random life: arrivals, ends, crashes, cancels, delays, deadlines, limits that change, pauses,
  * workers that start, die and are scaled. After every step everything that it promises is asserted against what this file
- * works out by itself. POPPO_SIM_STEPS and POPPO_SIM_SEED choose length and seed; a failure names the seed.
+ * works out by itself. A world lives for 5,000 steps; POPPO_SIM_STEPS says how many are made in all worlds together. The seed
+ * is named before each world: POPPO_SIM_SEED runs that one alone.
  */
 #include "stage.h"
 
@@ -14,7 +15,7 @@
 
 #include <cmocka.h>
 
-enum { PROJECTS = 12, LIVE_MAX = 120, STEPS = 200000, WORLDS = 40 };
+enum { PROJECTS = 12, LIVE_MAX = 120, STEPS = 200000, WORLD_STEPS = 5000 };
 
 /* What the world knows of a project by itself. */
 struct own_project {
@@ -27,6 +28,7 @@ struct own_project {
 struct world {
         struct stage st;
         uint64_t random;
+        int crowd; /* percent of the steps that bring a task */
         uint32_t max_seats;
         struct own_project projects[PROJECTS];
         struct task *live[LIVE_MAX];
@@ -207,6 +209,28 @@ static void check_hope(struct world *w)
                 assert_true(load.busy + load.starting > 0);
 }
 
+/* Whatever time alone will change is announced in time. */
+static void check_wake(struct world *w)
+{
+        int64_t wake = scheduler_next_wake(&w->st.s);
+
+        for (int i = 0; i < PROJECTS; i++) {
+                const struct project *p = w->projects[i].p;
+
+                if (p->queued && project_room(p) && !project_tokens(p, w->st.now))
+                        assert_true(wake <= project_next_token(p, w->st.now));
+        }
+        for (int i = 0; i < w->n_live; i++) {
+                const struct task *t = w->live[i];
+
+                if (t->state == TASK_DELAYED)
+                        assert_true(wake <= t->not_before);
+                if (t->state != TASK_RUNNING && t->start_deadline && !t->n_attempts)
+                        assert_true(wake <= t->start_deadline);
+        }
+        assert_true(wake > w->st.now);
+}
+
 /* ---- what happens in the world ---- */
 
 static void sweep_ended(struct world *w)
@@ -334,21 +358,18 @@ static void change_limits(struct world *w)
         o->tokens_read = w->st.now;
 }
 
-/* In any proportion that comes to less than 100; time passes else. */
 static const struct {
         int percent;
         void (*happen)(struct world *w);
-} events[] = {{40, arrive}, {3, cancel_one}, {2, lose_seat}, {2, change_limits}};
+} incidents[] = {{3, cancel_one}, {2, lose_seat}, {2, change_limits}};
 
 static void step(struct world *w)
 {
-        int at = below(w, 100);
-        size_t i = 0;
-
-        for (; i < sizeof(events) / sizeof(events[0]) && at >= events[i].percent; i++)
-                at -= events[i].percent;
-        if (i < sizeof(events) / sizeof(events[0]))
-                events[i].happen(w);
+        for (size_t i = 0; i < sizeof(incidents) / sizeof(incidents[0]); i++)
+                if (chance(w, incidents[i].percent))
+                        incidents[i].happen(w);
+        if (chance(w, w->crowd))
+                arrive(w);
         else
                 pass(w);
         stage_settle(&w->st);
@@ -357,6 +378,7 @@ static void step(struct world *w)
         check_projects(w);
         check_seats(w);
         check_hope(w);
+        check_wake(w);
 }
 
 static void world_init(struct world *w, uint64_t seed)
@@ -368,6 +390,7 @@ static void world_init(struct world *w, uint64_t seed)
         *w = (struct world){.random = seed * 0x9e3779b97f4a7c15 + 1};
         for (int i = 0; i < 8; i++)
                 draw(w);
+        w->crowd = 10 + below(w, 50);
         w->max_seats = 1 + (uint32_t)below(w, 10);
         config.max_seats = scale.max = w->max_seats;
         config.max_length = chance(w, 50) ? 0 : 1 + (uint64_t)below(w, LIVE_MAX);
@@ -442,15 +465,15 @@ static long from_env(const char *name, long otherwise)
 
 static void test_simulation(void **state)
 {
-        long steps = from_env("POPPO_SIM_STEPS", STEPS) / WORLDS, seed = from_env("POPPO_SIM_SEED", 0);
+        long worlds = from_env("POPPO_SIM_STEPS", STEPS) / WORLD_STEPS, seed = from_env("POPPO_SIM_SEED", 0);
 
         (void)state;
         if (seed) {
-                live((uint64_t)seed, steps);
+                live((uint64_t)seed, WORLD_STEPS);
                 return;
         }
-        for (uint64_t i = 1; i <= WORLDS; i++)
-                live(i, steps);
+        for (long i = 1; i <= worlds; i++)
+                live((uint64_t)i, WORLD_STEPS);
 }
 
 int main(void)
