@@ -101,7 +101,7 @@ POPPO_API void poppo_close(struct poppo *p);
 /* The socket's path, also after a failure to connect; "" before poppo_connect(). The handle's. */
 POPPO_API const char *poppo_socket_path(const struct poppo *p);
 
-/* The supervisor's program and version ("poppod 0.1.0"), the handle's; its process id. "" and 0 before the greeting. */
+/* The supervisor's program and version ("poppod/0.1.0"), the handle's; its process id. "" and 0 before the greeting. */
 POPPO_API const char *poppo_server_name(const struct poppo *p);
 POPPO_API int64_t poppo_server_pid(const struct poppo *p);
 

@@ -102,7 +102,7 @@ static void reply_default(struct server *s, const struct wire_head *head, struct
 {
         char hello[160];
 
-        snprintf(hello, sizeof(hello), "{\"version\":1,\"server\":\"poppod 0.1.0\",\"pid\":%d,\"maxFrameBytes\":1048576}",
+        snprintf(hello, sizeof(hello), "{\"version\":1,\"server\":\"poppod/0.1.0\",\"pid\":%d,\"maxFrameBytes\":1048576}",
                 (int)getpid());
         if (wire_str_is(head->op, "hello"))
                 reply_json(s, head->seq, hello);

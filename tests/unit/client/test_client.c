@@ -49,7 +49,7 @@ static void test_greeting_tells_who_is_there(void **state)
 {
         (void)state;
         SERVE(f, 0, {"none", NULL});
-        assert_string_equal(poppo_server_name(f.poppo), "poppod 0.1.0");
+        assert_string_equal(poppo_server_name(f.poppo), "poppod/0.1.0");
         assert_int_equal(poppo_server_pid(f.poppo), f.fake.pid);
         assert_string_equal(poppo_socket_path(f.poppo), f.fake.path);
         assert_int_equal(poppo_connect(f.poppo, NULL), -EISCONN);
