@@ -39,7 +39,8 @@ static double load(const struct autoscaler_input *in)
         return (double)(in->busy + in->runnable) / (in->alive ? in->alive : 1);
 }
 
-static struct autoscaler_step grow(struct autoscaler *a, const struct autoscaler_input *in, uint64_t n, const char *reason)
+static struct autoscaler_step grow(
+        struct autoscaler *a, const struct autoscaler_input *in, uint64_t n, const char *reason)
 {
         uint32_t most = room(a, in), count = n < most ? (uint32_t)n : most;
 
@@ -48,11 +49,12 @@ static struct autoscaler_step grow(struct autoscaler *a, const struct autoscaler
         return (struct autoscaler_step){.verb = AUTOSCALE_GROW, .count = count, .reason = reason};
 }
 
-static struct autoscaler_step retire(struct autoscaler *a, const struct autoscaler_input *in, bool busy_too,
-        const char *reason)
+static struct autoscaler_step retire(
+        struct autoscaler *a, const struct autoscaler_input *in, bool busy_too, const char *reason)
 {
         a->size = in->alive - 1;
-        return (struct autoscaler_step){.verb = AUTOSCALE_RETIRE, .count = 1, .busy_too = busy_too, .reason = reason};
+        return (struct autoscaler_step){
+                .verb = AUTOSCALE_RETIRE, .count = 1, .busy_too = busy_too, .reason = reason};
 }
 
 static struct autoscaler_step on_ceiling(struct autoscaler *a)
@@ -74,7 +76,8 @@ static struct autoscaler_step on_waiting(struct autoscaler *a, const struct auto
                 return on_ceiling(a);
         a->ceiling_told = false;
         if (in->alive < a->size)
-                return grow(a, in, wanted < a->size - in->alive ? wanted : a->size - in->alive, "tasks wait: replaces workers");
+                return grow(a, in, wanted < a->size - in->alive ? wanted : a->size - in->alive,
+                        "tasks wait: replaces workers");
         if (in->starting && in->now - a->last_growth < STEP_PATIENCE)
                 return nothing;
         step = grow(a, in, wanted < a->step ? wanted : a->step, "tasks wait");
@@ -91,7 +94,8 @@ static bool may_shrink(const struct autoscaler *a, const struct autoscaler_input
 
 static int64_t shrink_time(const struct autoscaler *a, const struct autoscaler_input *in)
 {
-        int64_t idle = in->oldest_idle_since + a->config.idle_timeout, cool = a->last_growth + a->config.down_cooldown;
+        int64_t idle = in->oldest_idle_since + a->config.idle_timeout,
+                cool = a->last_growth + a->config.down_cooldown;
 
         return idle > cool ? idle : cool;
 }

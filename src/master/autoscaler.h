@@ -32,7 +32,7 @@ enum autoscaler_verb { AUTOSCALE_NOTHING, AUTOSCALE_GROW, AUTOSCALE_RETIRE };
 
 struct autoscaler_step {
         enum autoscaler_verb verb;
-        uint32_t count;     /* GROW: how many; RETIRE: 1 idle one, the oldest; with busy_too a busy one if none idles */
+        uint32_t count;     /* GROW: how many; RETIRE: 1, the oldest idle one */
         bool busy_too;      /* RETIRE: over max, so a busy one retires after its task when no idle one is there */
         bool at_ceiling;    /* tasks wait and there is no room: true once, until there was room again */
         const char *reason; /* a few words for the log; static */
@@ -40,8 +40,8 @@ struct autoscaler_step {
 
 struct autoscaler {
         struct autoscaler_config config;
-        uint32_t size;        /* reached by growing, kept until shrunk: fewer alive means that some have to be replaced */
-        uint32_t step;        /* size of the next growth */
+        uint32_t size; /* reached by growing, kept until shrunk: fewer alive means that some are to be replaced */
+        uint32_t step; /* size of the next growth */
         bool ceiling_told;
         int64_t last_growth, last_check;
 };

@@ -30,7 +30,8 @@ int64_t task_wakes_at(const struct task *t)
 
 static bool wakes_before(const struct heap_node *x, const struct heap_node *y)
 {
-        const struct task *a = container_of(x, const struct task, timer), *b = container_of(y, const struct task, timer);
+        const struct task *a = container_of(x, const struct task, timer),
+                          *b = container_of(y, const struct task, timer);
         int64_t at = task_wakes_at(a), bt = task_wakes_at(b);
 
         return at != bt ? at < bt : a->sequence < b->sequence;
@@ -68,7 +69,8 @@ enum isolation scheduler_isolation(const struct scheduler *s, const struct task 
 {
         if (t->quarantined)
                 return ISOLATION_PROCESS;
-        return isolation_max(s->config.isolation, isolation_max(t->project->settings.isolation, t->isolation));
+        return isolation_max(
+                s->config.isolation, isolation_max(t->project->settings.isolation, t->isolation));
 }
 
 /* ---- one door for a task's state ---- */
@@ -160,13 +162,13 @@ static int refuse_by_limit(const struct task *t, const struct lane *l, int64_t n
                 return wire_refuse(why, WIRE_PROJECT_PAUSED, "project %s is paused", p->name);
         if (project_room(p) <= p->queued) {
                 *retry_after_ms = project_service_ms(l, 1, p->settings.limit);
-                return wire_refuse(why, WIRE_PROJECT_LIMIT, "project %s runs or has queued its limit of %u tasks", p->name,
-                        p->settings.limit);
+                return wire_refuse(why, WIRE_PROJECT_LIMIT,
+                        "project %s runs or has queued its limit of %u tasks", p->name, p->settings.limit);
         }
         if (project_tokens(p, now) <= p->queued) {
                 *retry_after_ms = clamp_ms((double)(project_next_token(p, now) - now) / (double)NS_PER_MS);
-                return wire_refuse(why, WIRE_PROJECT_LIMIT, "project %s is at its rate limit of %g a second", p->name,
-                        p->settings.rate);
+                return wire_refuse(why, WIRE_PROJECT_LIMIT, "project %s is at its rate limit of %g a second",
+                        p->name, p->settings.rate);
         }
         return 0;
 }
@@ -181,16 +183,18 @@ static int refuse(const struct scheduler *s, const struct task *t, const struct 
         if (s->mode != SCHEDULER_OPEN)
                 return wire_refuse(why, WIRE_SHUTTING_DOWN, "the supervisor takes no new tasks: it drains");
         if (t->priority > p->settings.max_priority)
-                return wire_refuse(why, WIRE_INVALID_OPTION, "priority %u is over project %s's maxPriority of %u", t->priority,
-                        p->name, p->settings.max_priority);
+                return wire_refuse(why, WIRE_INVALID_OPTION,
+                        "priority %u is over project %s's maxPriority of %u", t->priority, p->name,
+                        p->settings.max_priority);
         if (most && s->counts.queued + s->counts.delayed >= most) {
                 *retry_after_ms = service_ms(s, (double)most / RETRY_PART, now);
-                return wire_refuse(why, WIRE_QUEUE_FULL, "the queue holds its most of %llu tasks", (unsigned long long)most);
+                return wire_refuse(why, WIRE_QUEUE_FULL, "the queue holds its most of %llu tasks",
+                        (unsigned long long)most);
         }
         if (own_most && p->queued + p->delayed >= own_most) {
                 *retry_after_ms = project_service_ms(l, (double)own_most / RETRY_PART, (double)p->running);
-                return wire_refuse(why, WIRE_PROJECT_LIMIT, "project %s has its most of %llu tasks waiting", p->name,
-                        (unsigned long long)own_most);
+                return wire_refuse(why, WIRE_PROJECT_LIMIT, "project %s has its most of %llu tasks waiting",
+                        p->name, (unsigned long long)own_most);
         }
         if (s->config.reject_on_limit && t->not_before <= now)
                 return refuse_by_limit(t, l, now, why, retry_after_ms);
@@ -212,7 +216,8 @@ static void take_in(struct scheduler *s, struct task *t, int64_t now)
         shift(s, t, t->not_before > now ? TASK_DELAYED : TASK_QUEUED, now);
 }
 
-int scheduler_accept(struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms)
+int scheduler_accept(
+        struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms)
 {
         int r = make_room(s, t);
 
@@ -314,7 +319,8 @@ static bool run(struct scheduler *s, struct lane *l, struct decision *d)
 
 /* The first lane finds no seat. Others go before it only if that takes nothing from it: a seat is being started for it, or
  * there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of their own. */
-static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first, const struct lane *other)
+static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first,
+        const struct lane *other)
 {
         if (pool->starting || s->seats < s->config.max_seats || s->n_idle > 1)
                 return true;

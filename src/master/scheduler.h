@@ -116,14 +116,16 @@ struct project *scheduler_project_find(const struct scheduler *s, struct bytes n
 /* Any order; NULL starts, NULL ends. */
 struct project *scheduler_project_next(const struct scheduler *s, const struct project *after);
 /* Gives a project settings of its own, live. NULL: back to the defaults. */
-void scheduler_project_set(struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now);
+void scheduler_project_set(
+        struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now);
 
 /* ---- tasks ---- */
 
 /* Takes in a task whose project, class and options are set. 0; positive: refused, `why` says so and *retry_after_ms is
  * when it may be worth trying again (-1: never as it is); -ENOMEM. The task stays the shell's either way; once accepted
  * it ends through scheduler_release. */
-int scheduler_accept(struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms);
+int scheduler_accept(
+        struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms);
 /* Takes back a task that was accepted before a restart: no limit refuses it. -ENOMEM. */
 int scheduler_restore(struct scheduler *s, struct task *t, int64_t now);
 

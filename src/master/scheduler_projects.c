@@ -25,7 +25,8 @@ struct project *scheduler_project_find(const struct scheduler *s, struct bytes n
 
 struct project *scheduler_project_next(const struct scheduler *s, const struct project *after)
 {
-        struct map_node *at = after ? (struct map_node *)&after->by_name : NULL, *node = map_iterate(&s->projects, at);
+        struct map_node *at = after ? (struct map_node *)&after->by_name : NULL,
+                        *node = map_iterate(&s->projects, at);
 
         return node ? from_name(node) : NULL;
 }
@@ -108,20 +109,23 @@ int scheduler_project(struct scheduler *s, struct bytes name, struct project **o
                         "projectId must be 1 to %d of letters, digits and . _ - : /", PROJECT_NAME_MAX);
         if (s->projects.n_nodes >= SCHEDULER_PROJECTS_MAX) {
                 if (!s->n_forgettable)
-                        return wire_refuse(why, WIRE_QUEUE_FULL, "%d projects have tasks or limits; no room for another",
+                        return wire_refuse(why, WIRE_QUEUE_FULL,
+                                "%d projects have tasks or limits; no room for another",
                                 SCHEDULER_PROJECTS_MAX);
                 forget_oldest(s);
         }
         return make(s, name, out);
 }
 
-static void apply(struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now)
+static void apply(
+        struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now)
 {
         project_apply(p, settings, now);
         order_place_all(s, p, now);
 }
 
-void scheduler_project_set(struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now)
+void scheduler_project_set(
+        struct scheduler *s, struct project *p, const struct project_settings *settings, int64_t now)
 {
         p->configured = settings != NULL;
         apply(s, p, settings ? settings : &s->config.defaults, now);

@@ -116,7 +116,8 @@ int task_attempt_begin(struct task *t, uint32_t worker, int32_t pid, int64_t wal
         if (!grown)
                 return error_origin(-ENOMEM);
         t->attempts = grown;
-        t->attempts[t->n_attempts++] = (struct task_attempt){.worker = worker, .pid = pid, .started_wall = wall};
+        t->attempts[t->n_attempts++] =
+                (struct task_attempt){.worker = worker, .pid = pid, .started_wall = wall};
         t->generation++;
         return 0;
 }

@@ -242,10 +242,12 @@ static void cancel_waiting(struct stage *st)
 
         while ((t = list_first_entry(&st->s.delayed, struct task, node)))
                 scheduler_cancel(&st->s, t, st->now);
-        for (struct project *p = scheduler_project_next(&st->s, NULL); p; p = scheduler_project_next(&st->s, p))
+        for (struct project *p = scheduler_project_next(&st->s, NULL); p;
+                p = scheduler_project_next(&st->s, p))
                 for (int c = 0; c < CLASSES; c++)
                         for (int i = 0; p->lanes[c] && i < TASK_PRIORITIES; i++)
-                                while ((t = list_first_entry(&p->lanes[c]->levels[i].tasks, struct task, node)))
+                                while ((t = list_first_entry(
+                                                &p->lanes[c]->levels[i].tasks, struct task, node)))
                                         scheduler_cancel(&st->s, t, st->now);
 }
 

@@ -68,7 +68,8 @@ static void test_doubling_steps(void **state)
         (void)state;
         assert_grows(&a, (struct autoscaler_input){.now = 1, .alive = 1, .busy = 1, .runnable = 100}, 1);
         /* The next step waits for the last one's workers. */
-        assert_rests(&a, (struct autoscaler_input){.now = 2, .alive = 2, .busy = 1, .starting = 1, .runnable = 100});
+        assert_rests(&a,
+                (struct autoscaler_input){.now = 2, .alive = 2, .busy = 1, .starting = 1, .runnable = 100});
         assert_grows(&a, (struct autoscaler_input){.now = 3, .alive = 2, .busy = 2, .runnable = 99}, 2);
         assert_grows(&a, (struct autoscaler_input){.now = 4, .alive = 4, .busy = 4, .runnable = 97}, 4);
         /* Satisfied: small steps again. */
@@ -83,7 +84,8 @@ static void test_grows_no_more_than_wait(void **state)
         (void)state;
         assert_grows(&a, (struct autoscaler_input){.now = 1, .alive = 1, .busy = 1, .runnable = 3}, 1);
         assert_grows(&a, (struct autoscaler_input){.now = 2, .alive = 2, .busy = 2, .runnable = 1}, 1);
-        assert_rests(&a, (struct autoscaler_input){.now = 3, .alive = 3, .busy = 2, .starting = 1, .runnable = 1});
+        assert_rests(
+                &a, (struct autoscaler_input){.now = 3, .alive = 3, .busy = 2, .starting = 1, .runnable = 1});
 }
 
 static void test_hanging_start_does_not_stop_growth(void **state)
@@ -173,8 +175,9 @@ static void test_busy_pool_does_not_shrink(void **state)
 
         (void)state;
         assert_rests(&a, (struct autoscaler_input){.now = SEC(99), .alive = 16, .busy = 4, .idle = 12});
-        assert_rests(&a, (struct autoscaler_input){.now = SEC(99), .alive = 16, .busy = 1, .idle = 15, .runnable = 1,
-                                 .starting = 1});
+        assert_rests(&a,
+                (struct autoscaler_input){
+                        .now = SEC(99), .alive = 16, .busy = 1, .idle = 15, .runnable = 1, .starting = 1});
 }
 
 static void test_dead_workers_are_replaced_without_steps(void **state)
@@ -225,7 +228,8 @@ static void test_min_zero(void **state)
         a = fresh(&config);
         assert_rests(&a, (struct autoscaler_input){.now = 1});
         assert_grows(&a, (struct autoscaler_input){.now = 2, .runnable = 1}, 1);
-        assert_int_equal(decide(&a, (struct autoscaler_input){.now = SEC(99), .alive = 1, .idle = 1}).verb, AUTOSCALE_RETIRE);
+        assert_int_equal(decide(&a, (struct autoscaler_input){.now = SEC(99), .alive = 1, .idle = 1}).verb,
+                AUTOSCALE_RETIRE);
         assert_rests(&a, (struct autoscaler_input){.now = SEC(99)});
 }
 

@@ -71,8 +71,8 @@ enum { SHARERS = 3 };
 
 /* Runs a saturated pool for a while: each project keeps some tasks waiting, each task costs what its project's cost. Gives
  * the worker time that each project got. */
-static void share(enum isolation isolation, int seats, const int64_t cost[SHARERS], const uint32_t weight[SHARERS],
-        double got[SHARERS])
+static void share(enum isolation isolation, int seats, const int64_t cost[SHARERS],
+        const uint32_t weight[SHARERS], double got[SHARERS])
 {
         struct scheduler_config config = stage_config();
         struct project *p[SHARERS];
@@ -280,7 +280,8 @@ static void test_limit_opens_again(void **state)
         stage_seat(&st);
         stage_seat(&st);
         for (int round = 0; round < 50; round++) {
-                struct task *ta = stage_submit(&st, a, 0), *other = stage_submit(&st, a, 0), *tb = stage_submit(&st, b, 0);
+                struct task *ta = stage_submit(&st, a, 0), *other = stage_submit(&st, a, 0),
+                            *tb = stage_submit(&st, b, 0);
 
                 stage_settle(&st);
                 assert_int_equal(a->running, 1);

@@ -133,7 +133,8 @@ static void on_run(struct stage *st, struct task *t, struct seat *seat)
         check_limits(w, t);
         check_order(w, t, seat);
         own(w, t->project)->running++;
-        stage_of(seat)->due = st->now + 1 + (int64_t)(draw(w) % (uint64_t)(chance(w, 5) ? NS_PER_S : 20 * NS_PER_MS));
+        stage_of(seat)->due =
+                st->now + 1 + (int64_t)(draw(w) % (uint64_t)(chance(w, 5) ? NS_PER_S : 20 * NS_PER_MS));
 }
 
 /* ---- promises after every step ---- */
@@ -384,8 +385,12 @@ static void step(struct world *w)
 static void world_init(struct world *w, uint64_t seed)
 {
         struct scheduler_config config = stage_config();
-        struct autoscaler_config scale = {.enabled = true, .up_threshold = 0.8, .down_threshold = 0.2,
-                .check_interval = NS_PER_S, .down_cooldown = 100 * NS_PER_MS, .idle_timeout = 200 * NS_PER_MS};
+        struct autoscaler_config scale = {.enabled = true,
+                .up_threshold = 0.8,
+                .down_threshold = 0.2,
+                .check_interval = NS_PER_S,
+                .down_cooldown = 100 * NS_PER_MS,
+                .idle_timeout = 200 * NS_PER_MS};
 
         *w = (struct world){.random = seed * 0x9e3779b97f4a7c15 + 1};
         for (int i = 0; i < 8; i++)
@@ -444,14 +449,15 @@ static void live(uint64_t seed, long steps)
 
         world_init(&w, seed);
         world_people(&w);
-        print_message("# seed %llu: %u seats, isolation %d, aging %lld ms\n", (unsigned long long)seed, w.max_seats,
-                (int)w.st.s.config.isolation, (long long)(w.st.s.config.aging_interval / NS_PER_MS));
+        print_message("# seed %llu: %u seats, isolation %d, aging %lld ms\n", (unsigned long long)seed,
+                w.max_seats, (int)w.st.s.config.isolation,
+                (long long)(w.st.s.config.aging_interval / NS_PER_MS));
         for (long i = 0; i < steps; i++)
                 step(&w);
         run_dry(&w);
-        print_message("# %u started, %u seats replaced, %u grown, %u retired, %llu expired, %llu refused\n", w.st.n_started,
-                w.st.n_replaced, w.st.n_grown, w.st.n_retired, (unsigned long long)w.st.n_expired,
-                (unsigned long long)w.st.s.counts.refused);
+        print_message("# %u started, %u seats replaced, %u grown, %u retired, %llu expired, %llu refused\n",
+                w.st.n_started, w.st.n_replaced, w.st.n_grown, w.st.n_retired,
+                (unsigned long long)w.st.n_expired, (unsigned long long)w.st.s.counts.refused);
         assert_true(w.st.n_started > 0);
         stage_fini(&w.st);
 }
