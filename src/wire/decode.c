@@ -35,9 +35,9 @@ static int take_event(struct wire_head *h, const struct wire_value *v)
 
 static int take_seq(struct wire_head *h, const struct wire_value *v)
 {
-        h->seq = v->uint;
-        h->has_seq = true;
-        return v->tag != TAG_UINT;
+        h->has_seq = v->tag == TAG_UINT;
+        h->seq = h->has_seq ? v->uint : 0;
+        return !h->has_seq;
 }
 
 static int take_ok(struct wire_head *h, const struct wire_value *v)

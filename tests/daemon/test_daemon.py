@@ -159,8 +159,9 @@ def workers_are_replaced_after_their_tasks():
     config = {"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 1, "maxTasksPerWorker": 10, "maxTasksJitter": 0}}}
     with Daemon(config) as daemon, daemon.client() as client:
         pids = [client.code("1")["attempts"][0]["pid"] for _ in range(100)]
-        assert len(set(pids)) == 10, pids
-        assert all(pids.count(pid) == 10 for pid in pids), pids
+        # The one to be retired serves on until its replacement is ready, so it may do some more than its share.
+        assert 4 <= len(set(pids)) <= 10, pids
+        assert all(pids.count(pid) >= 10 for pid in pids if pid != pids[-1]), pids
 
 
 @case

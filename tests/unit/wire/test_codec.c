@@ -424,6 +424,7 @@ static void test_envelope_refusals(void **state)
                 assert_int_equal(why.code, WIRE_BAD_FRAME);
                 if (!strstr(why.message, cases[i].says))
                         fail_msg("case %zu says: %s", i, why.message);
+                assert_true(head.has_seq || !head.seq);
         }
 }
 
