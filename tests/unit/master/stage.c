@@ -236,6 +236,17 @@ struct seat *stage_seat_of(struct stage *st, const struct task *t)
         return NULL;
 }
 
+struct task *stage_next(struct stage *st, int64_t run_ns)
+{
+        struct task *running = st->last_started;
+
+        st->last_started = NULL;
+        st->now += run_ns;
+        stage_end(st, stage_seat_of(st, running), TASK_SUCCEEDED, run_ns);
+        stage_settle(st);
+        return st->last_started;
+}
+
 static void cancel_waiting(struct stage *st)
 {
         struct task *t;

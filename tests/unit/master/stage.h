@@ -55,4 +55,6 @@ void stage_settle(struct stage *st);
 void stage_end(struct stage *st, struct seat *seat, enum task_state state, int64_t run_ns);
 /* The attempt ends and the task is to be tried again. */
 void stage_end_retry(struct stage *st, struct seat *seat, int64_t at, int64_t run_ns, bool crashed);
+/* The task started last ends after run_ns: what is started then; NULL: nothing. */
+struct task *stage_next(struct stage *st, int64_t run_ns);
 struct seat *stage_seat_of(struct stage *st, const struct task *t);

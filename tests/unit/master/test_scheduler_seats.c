@@ -1,0 +1,233 @@
+/* Which worker a task gets, and what becomes of workers. */
+#include "stage.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define MS(n) ((n) * NS_PER_MS)
+
+static void test_a_seat_serves_one_project(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *first;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        config.max_seats = 1;
+        stage_init(&st, &config);
+        first = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        stage_end(&st, first, TASK_SUCCEEDED, MS(1));
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        assert_ptr_equal(st.last_seat, first);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_end(&st, first, TASK_SUCCEEDED, MS(1));
+        st.last_seat = NULL;
+        stage_settle(&st);
+        assert_null(st.last_seat);
+        assert_int_equal(st.n_replaced, 1);
+        stage_seat(&st);
+        stage_settle(&st);
+        assert_non_null(st.last_seat);
+        assert_string_equal(st.last_started->project->name, "b");
+        stage_fini(&st);
+}
+
+static void test_bound_then_fresh_then_longest_idle(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *a, *b, *fresh;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        config.max_seats = 3;
+        stage_init(&st, &config);
+        a = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        b = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_settle(&st);
+        fresh = stage_seat(&st);
+        stage_end(&st, b, TASK_SUCCEEDED, MS(1));
+        st.now += MS(1);
+        stage_end(&st, a, TASK_SUCCEEDED, MS(1));
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        assert_ptr_equal(st.last_seat, a);
+        stage_submit(&st, stage_project(&st, "c"), 0);
+        stage_settle(&st);
+        assert_ptr_equal(st.last_seat, fresh);
+        stage_end(&st, a, TASK_SUCCEEDED, MS(1));
+        stage_submit(&st, stage_project(&st, "d"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 1);
+        assert_false(stage_of(b)->live); /* idle for longer than a */
+        assert_true(stage_of(a)->live);
+        stage_fini(&st);
+}
+
+static void test_nothing_is_replaced_while_one_is_starting(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *a;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        config.max_seats = 2;
+        stage_init(&st, &config);
+        a = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        stage_end(&st, a, TASK_SUCCEEDED, MS(1));
+        stage_seat_start(&st, CLASS_JS);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 0);
+        stage_submit(&st, stage_project(&st, "c"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 1);
+        stage_fini(&st);
+}
+
+/* Between classes of workers: the higher priority, then who waits longest, gets the room of an idle seat. */
+static void test_classes_take_room_in_order(void **state)
+{
+        struct scheduler_config config = stage_config();
+        enum task_class wanted = CLASS_JS;
+        struct stage st;
+        struct seat *js;
+        struct task *shell;
+
+        (void)state;
+        config.max_seats = 1;
+        stage_init(&st, &config);
+        assert_false(scheduler_wanted_class(&st.s, &wanted));
+        js = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "a"), 1);
+        shell = stage_task(stage_project(&st, "b"), 2);
+        shell->class = CLASS_SHELL;
+        assert_int_equal(stage_offer(&st, shell), WIRE_OK);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 0);
+        assert_false(stage_of(js)->live);
+        assert_true(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(wanted, CLASS_SHELL);
+        scheduler_seat_ready(&st.s, &stage_seat_start(&st, CLASS_SHELL)->seat, st.now);
+        stage_settle(&st);
+        assert_int_equal(shell->state, TASK_RUNNING);
+        assert_true(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(wanted, CLASS_JS);
+        stage_fini(&st);
+}
+
+static void test_strictest_isolation_wins(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct project *p;
+        struct task *t;
+
+        (void)state;
+        stage_init(&st, &config);
+        p = stage_project(&st, "p");
+        t = stage_task(p, 0);
+        for (int d = 0; d < 3; d++)
+                for (int q = 0; q < 3; q++)
+                        for (int k = 0; k < 3; k++) {
+                                int most = d > q ? d : q;
+
+                                st.s.config.isolation = (enum isolation)d;
+                                p->settings.isolation = (uint8_t)q;
+                                t->isolation = (uint8_t)k;
+                                assert_int_equal(scheduler_isolation(&st.s, t), k > most ? k : most);
+                        }
+        st.s.config.isolation = ISOLATION_HEAP;
+        p->settings.isolation = ISOLATION_HEAP;
+        t->isolation = ISOLATION_HEAP;
+        t->quarantined = true;
+        assert_int_equal(scheduler_isolation(&st.s, t), ISOLATION_PROCESS);
+        task_free(t);
+        stage_fini(&st);
+}
+
+static void test_process_isolation_spends_the_seat(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+        struct task *t;
+
+        (void)state;
+        stage_init(&st, &config);
+        seat = stage_seat(&st);
+        t = stage_task(stage_project(&st, "p"), 0);
+        t->isolation = ISOLATION_PROCESS;
+        assert_int_equal(stage_offer(&st, t), WIRE_OK);
+        stage_settle(&st);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_false(stage_of(seat)->live);
+        stage_fini(&st);
+}
+
+static void test_retiring_seat_finishes_its_task(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+
+        (void)state;
+        stage_init(&st, &config);
+        seat = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "p"), 0);
+        stage_submit(&st, stage_project(&st, "p"), 0);
+        stage_settle(&st);
+        scheduler_seat_retire(&st.s, seat, st.now);
+        assert_int_equal(scheduler_load(&st.s).seats, 0);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_false(stage_of(seat)->live);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 1);
+        assert_int_equal(scheduler_load(&st.s).runnable, 1);
+        stage_fini(&st);
+}
+
+static void test_load_is_not_capped(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+
+        (void)state;
+        stage_init(&st, &config);
+        stage_seat(&st);
+        stage_seat(&st);
+        for (int i = 0; i < 12; i++)
+                stage_submit(&st, stage_project(&st, "p"), 0);
+        stage_settle(&st);
+        assert_true(scheduler_load(&st.s).load == 6.0);
+        stage_fini(&st);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_seat_serves_one_project),
+                cmocka_unit_test(test_bound_then_fresh_then_longest_idle),
+                cmocka_unit_test(test_nothing_is_replaced_while_one_is_starting),
+                cmocka_unit_test(test_classes_take_room_in_order),
+                cmocka_unit_test(test_strictest_isolation_wins),
+                cmocka_unit_test(test_process_isolation_spends_the_seat),
+                cmocka_unit_test(test_retiring_seat_finishes_its_task),
+                cmocka_unit_test(test_load_is_not_capped),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
