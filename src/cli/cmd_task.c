@@ -160,6 +160,7 @@ static void print_tasks(struct poppo_reply *reply)
                 table_print(t, 1u << 4 | 1u << 5 | 1u << 6);
         else
                 fputs("no tasks\n", stderr);
+        fflush(stdout);
         if (json_is_true(json_object_get(body, "more")))
                 fputs("there are older ones: --before with the last id shows them\n", stderr);
         table_free(t);

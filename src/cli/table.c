@@ -69,21 +69,26 @@ void table_row(struct table *t, const char *const *cells)
         t->n_rows++;
 }
 
-static void print_cell(const struct table *t, const char *text, size_t column, bool right)
+/* Blanks are printed only once something follows them: no line ends in one. */
+static void print_cell(const struct table *t, const char *text, size_t column, bool right, int *blanks)
 {
         int padding = (int)(t->width[column] - text_width(text));
-        bool last = column + 1 == t->columns;
 
-        if (right)
-                printf("%*s%s", padding, "", text);
-        else
-                printf("%s%*s", text, last ? 0 : padding, "");
-        fputs(last ? "\n" : "  ", stdout);
+        *blanks += right ? padding : 0;
+        if (*text) {
+                printf("%*s%s", *blanks, "", text);
+                *blanks = 0;
+        }
+        *blanks += (right ? 0 : padding) + 2;
 }
 
 void table_print(const struct table *t, unsigned int right)
 {
-        for (size_t i = 0; t && i < t->n_rows; i++)
+        for (size_t i = 0; t && i < t->n_rows; i++) {
+                int blanks = 0;
+
                 for (size_t c = 0; c < t->columns; c++)
-                        print_cell(t, t->rows[i][c] ? t->rows[i][c] : "", c, right >> c & 1);
+                        print_cell(t, t->rows[i][c] ? t->rows[i][c] : "", c, right >> c & 1, &blanks);
+                putchar('\n');
+        }
 }

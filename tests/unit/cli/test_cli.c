@@ -457,7 +457,7 @@ static void test_status(void **state)
         snprintf(whole, sizeof(whole), "%s\nwarning: starting workers is open: 5 crashes\n", expected);
         check(RUN("daemon", "status"), 0, whole, "");
         snprintf(whole, sizeof(whole),
-                "%s\nWorkers\nID  PID  CLASS  STATE  TASKS  PROJECT  TASK\n1     9  js     busy       3  a        \n"
+                "%s\nWorkers\nID  PID  CLASS  STATE  TASKS  PROJECT  TASK\n1     9  js     busy       3  a\n"
                 "\nwarning: starting workers is open: 5 crashes\n", expected);
         check(RUN("daemon", "status", "-v"), 0, whole, "");
         check(RUN("daemon", "status", "--json"), 0, STATUS "\n", "");
