@@ -21,34 +21,41 @@ void pack_init(struct pack *p, struct buf *out)
         msgpack_packer_init(&p->mp, p, write_out);
 }
 
+/* Told each time where it lives: a struct pack may be returned and copied like any other value. */
+static msgpack_packer *packer(struct pack *p)
+{
+        p->mp.data = p;
+        return &p->mp;
+}
+
 void pack_nil(struct pack *p)
 {
-        msgpack_pack_nil(&p->mp);
+        msgpack_pack_nil(packer(p));
 }
 
 void pack_bool(struct pack *p, bool v)
 {
-        v ? msgpack_pack_true(&p->mp) : msgpack_pack_false(&p->mp);
+        v ? msgpack_pack_true(packer(p)) : msgpack_pack_false(packer(p));
 }
 
 void pack_uint(struct pack *p, uint64_t v)
 {
-        msgpack_pack_uint64(&p->mp, v);
+        msgpack_pack_uint64(packer(p), v);
 }
 
 void pack_int(struct pack *p, int64_t v)
 {
-        msgpack_pack_int64(&p->mp, v);
+        msgpack_pack_int64(packer(p), v);
 }
 
 void pack_double(struct pack *p, double v)
 {
-        msgpack_pack_double(&p->mp, v);
+        msgpack_pack_double(packer(p), v);
 }
 
 void pack_str(struct pack *p, struct bytes s)
 {
-        msgpack_pack_str(&p->mp, s.len);
+        msgpack_pack_str(packer(p), s.len);
         pack_raw(p, s);
 }
 
@@ -59,7 +66,7 @@ void pack_text(struct pack *p, const char *s)
 
 void pack_bin(struct pack *p, struct bytes s)
 {
-        msgpack_pack_bin(&p->mp, s.len);
+        msgpack_pack_bin(packer(p), s.len);
         pack_raw(p, s);
 }
 
@@ -71,12 +78,12 @@ void pack_raw(struct pack *p, struct bytes encoded)
 
 void pack_array(struct pack *p, size_t n)
 {
-        msgpack_pack_array(&p->mp, n);
+        msgpack_pack_array(packer(p), n);
 }
 
 void pack_map(struct pack *p, size_t n)
 {
-        msgpack_pack_map(&p->mp, n);
+        msgpack_pack_map(packer(p), n);
 }
 
 /* A 32-bit head is written first and its count filled in later. The mark is an offset from the buffer's first live
