@@ -1,0 +1,291 @@
+/*
+ * One handler for SIGALRM (time: deadline and beat), SIGPROF (CPU time) and SIGUSR1 (cancel, which carries the attempt's
+ * generation). Every state it needs is here, and whatever it decides is checked against the attempt that runs now: a
+ * signal that comes late finds nothing to do.
+ */
+#include "worker/deadline.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "wire/codec.h"
+#include "worker/worker.h"
+
+#include <duktape.h>
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+/* How long to wait for a safe place, and how often before the worker gives itself up: about a second in all. */
+enum { RETRY_NS = 30000, RETRIES_MAX = 10000, BEAT_ROOM = 32 };
+
+static struct {
+        uintptr_t text, text_end; /* the engine's code */
+        int fd;
+        uint8_t beat[BEAT_ROOM];
+        size_t beat_bytes;
+        int64_t beat_interval;
+} fixed;
+
+static struct {
+        volatile int64_t next_beat, armed_at; /* monotonic; armed_at: when SIGALRM comes */
+        volatile sig_atomic_t held;           /* a frame is being written */
+        volatile sig_atomic_t active;         /* a task runs and `landing` may be jumped to */
+        volatile sig_atomic_t verdict;        /* enum wire_code, once a limit was met */
+        volatile int64_t deadline, cpu_deadline;
+        volatile uint32_t generation, cancelled;
+        volatile bool has_cancelled;
+        volatile int retries;
+        sigjmp_buf *volatile landing;
+} now_running;
+
+/* ---- where the engine is ---- */
+
+struct search {
+        uintptr_t wanted, begin, end;
+};
+
+static int look_into(struct dl_phdr_info *info, size_t size, void *data)
+{
+        struct search *s = data;
+
+        (void)size;
+        for (int i = 0; i < info->dlpi_phnum; i++) {
+                uintptr_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+                uintptr_t end = begin + info->dlpi_phdr[i].p_memsz;
+
+                if (info->dlpi_phdr[i].p_type == PT_LOAD && s->wanted >= begin && s->wanted < end) {
+                        s->begin = begin;
+                        s->end = end;
+                        return 1;
+                }
+        }
+        return 0;
+}
+
+int deadline_prepare(void)
+{
+        struct search s = {.wanted = (uintptr_t)duk_create_heap};
+        uintptr_t own = (uintptr_t)deadline_prepare;
+
+        if (!dl_iterate_phdr(look_into, &s) || (own >= s.begin && own < s.end))
+                return error_origin(-ENOTSUP);
+        fixed.text = s.begin;
+        fixed.text_end = s.end;
+        return 0;
+}
+
+/* ---- timers ---- */
+
+static struct timeval interval_until(int64_t ns)
+{
+        int64_t us = ns / NS_PER_US;
+
+        if (us < 1)
+                us = 1;
+        return (struct timeval){.tv_sec = us / 1000000, .tv_usec = us % 1000000};
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+        return a < b ? a : b;
+}
+
+static void arm(int64_t at, int64_t now)
+{
+        struct itimerval timer = {.it_value = interval_until(at - now)};
+
+        now_running.armed_at = at;
+        setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void arm_cpu(int64_t ns)
+{
+        struct itimerval timer = {.it_value = interval_until(ns)};
+
+        setitimer(ITIMER_PROF, &timer, NULL);
+}
+
+/* ---- the handler ---- */
+
+static void send_beat_if_due(int64_t now)
+{
+        if (now < now_running.next_beat || now_running.held)
+                return;
+        /* Whole or not at all, as a frame this small is to a Unix socket. When the master does not read, it is lost. */
+        (void)!send(fixed.fd, fixed.beat, fixed.beat_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        now_running.next_beat = now + fixed.beat_interval;
+}
+
+static void note_cancel(const siginfo_t *info)
+{
+        if (info->si_code != SI_QUEUE)
+                return;
+        now_running.cancelled = (uint32_t)info->si_value.sival_int;
+        now_running.has_cancelled = true;
+}
+
+static enum wire_code judge(int64_t now)
+{
+        if (now_running.has_cancelled && now_running.cancelled == now_running.generation)
+                return WIRE_CANCELLED;
+        if (now >= now_running.deadline)
+                return WIRE_TIMEOUT;
+        if (now_running.cpu_deadline < INT64_MAX) {
+                int64_t left = now_running.cpu_deadline - clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
+
+                if (left <= 0)
+                        return WIRE_CPU_LIMIT;
+                arm_cpu(left);
+        }
+        return WIRE_OK;
+}
+
+static bool in_engine(const ucontext_t *uc)
+{
+#if defined(__x86_64__)
+        uintptr_t pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+#elif defined(__aarch64__)
+        uintptr_t pc = uc->uc_mcontext.pc;
+#else
+#error "the program counter's place in a signal's context must be named for this machine"
+#endif
+
+        return pc >= fixed.text && pc < fixed.text_end;
+}
+
+/* Jumps if a limit was met and this is a safe place. Comes back otherwise, with the time to look again. */
+static int64_t stop_if_due(int64_t now, const ucontext_t *uc)
+{
+        if (!now_running.verdict)
+                now_running.verdict = judge(now);
+        if (!now_running.verdict)
+                return now_running.deadline;
+        if (in_engine(uc)) {
+                now_running.active = 0;
+                siglongjmp(*now_running.landing, 1);
+        }
+        if (++now_running.retries > RETRIES_MAX)
+                _exit(WORKER_EXIT_SPENT);
+        return now + RETRY_NS;
+}
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+        int saved = errno;
+        int64_t now = clock_now(), next = INT64_MAX;
+
+        if (sig == SIGUSR1)
+                note_cancel(info);
+        send_beat_if_due(now);
+        if (now_running.active)
+                next = stop_if_due(now, context);
+        if (now_running.next_beat < next && !now_running.held)
+                next = now_running.next_beat;
+        /* While a frame is being written the beat waits for deadline_release_beat(). */
+        if (next < INT64_MAX)
+                arm(next, now);
+        else
+                now_running.armed_at = INT64_MAX;
+        errno = saved;
+}
+
+/* ---- for the worker ---- */
+
+static void fill_limit_signals(sigset_t *set)
+{
+        sigemptyset(set);
+        sigaddset(set, SIGALRM);
+        sigaddset(set, SIGPROF);
+        sigaddset(set, SIGUSR1);
+}
+
+static int encode_beat(void)
+{
+        struct wire_worker_beat beat = {0};
+        struct buf frame;
+        int r;
+
+        buf_init(&frame, BEAT_ROOM);
+        r = wire_encode(&frame, WIRE_MESSAGE(worker_beat), 0, &beat);
+        if (!r) {
+                fixed.beat_bytes = buf_size(&frame);
+                memcpy(fixed.beat, buf_head(&frame), fixed.beat_bytes);
+        }
+        buf_fini(&frame);
+        return r;
+}
+
+int deadline_start(int fd, uint64_t heartbeat_ms)
+{
+        struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
+        int r = encode_beat();
+
+        if (r < 0)
+                return r;
+        fixed.fd = fd;
+        fixed.beat_interval = (int64_t)heartbeat_ms * NS_PER_MS;
+        fill_limit_signals(&action.sa_mask);
+        if (sigaction(SIGALRM, &action, NULL) || sigaction(SIGPROF, &action, NULL) || sigaction(SIGUSR1, &action, NULL))
+                return error_origin(-errno);
+        now_running.next_beat = clock_now() + fixed.beat_interval;
+        sigprocmask(SIG_UNBLOCK, &action.sa_mask, NULL);
+        arm(now_running.next_beat, clock_now());
+        return 0;
+}
+
+void deadline_begin(sigjmp_buf *landing, const struct deadline_limits *l)
+{
+        int64_t cpu_ns = (int64_t)l->max_cpu_ms * NS_PER_MS;
+
+        now_running.landing = landing;
+        now_running.verdict = WIRE_OK;
+        now_running.retries = 0;
+        now_running.generation = l->generation;
+        now_running.deadline = l->timeout_ms ? l->started_ns + (int64_t)l->timeout_ms * NS_PER_MS : INT64_MAX;
+        now_running.cpu_deadline = cpu_ns ? clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) + cpu_ns : INT64_MAX;
+        now_running.active = 1;
+        /* The timer is left alone when it comes early enough anyway: the handler sets it on. A cancel that came before
+         * its task is acted upon at once. */
+        if (now_running.has_cancelled && now_running.cancelled == l->generation)
+                arm(l->started_ns, l->started_ns);
+        else if (now_running.deadline < now_running.armed_at)
+                arm(earlier(now_running.deadline, now_running.next_beat), clock_now());
+        if (cpu_ns)
+                arm_cpu(cpu_ns);
+}
+
+void deadline_end(void)
+{
+        now_running.active = 0;
+}
+
+enum wire_code deadline_land(void)
+{
+        sigset_t signals;
+
+        fill_limit_signals(&signals);
+        /* The jump came out of the handler: its signals are still blocked, and no timer is set. */
+        now_running.armed_at = INT64_MAX;
+        sigprocmask(SIG_UNBLOCK, &signals, NULL);
+        arm(now_running.next_beat, clock_now());
+        return (enum wire_code)now_running.verdict;
+}
+
+void deadline_hold_beat(void)
+{
+        now_running.held = 1;
+}
+
+void deadline_release_beat(void)
+{
+        now_running.held = 0;
+        if (now_running.next_beat < now_running.armed_at)
+                arm(now_running.next_beat, clock_now());
+}
