@@ -85,11 +85,11 @@ def no_task_leaves_a_trace_in_the_next():
 
         def tasks():
             for _ in range(share(3_000, 100_000)):
-                damage = "".join(d % rng.randrange(1000) for d in rng.sample(DAMAGE, 3))
+                damage = "".join(f"try {{ {d % rng.randrange(1000)} }} catch (e) {{}} " for d in rng.sample(DAMAGE, 3))
                 yield {"type": "execute-code", "code": PROBE + damage + "seen"}, {}
 
         def on_record(task, record):
-            assert record.get("value") == clean, (task, record)
+            assert record.get("value") == clean, f"{record.get('value')}\n{clean}\n{task}\n{record}"
 
         pipeline(client, tasks(), on_record)
 

@@ -158,9 +158,9 @@ def the_pool_grows_with_the_load_and_shrinks_after_it():
 def workers_are_replaced_after_their_tasks():
     config = {"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 1, "maxTasksPerWorker": 10, "maxTasksJitter": 0}}}
     with Daemon(config) as daemon, daemon.client() as client:
-        pids = [client.code("1")["attempts"][0]["pid"] for _ in range(100)]
+        pids = [client.code("1")["attempts"][0]["pid"] for _ in range(400)]
         # The one to be retired serves on until its replacement is ready, so it may do some more than its share.
-        assert 4 <= len(set(pids)) <= 10, pids
+        assert 4 <= len(set(pids)) <= 40, pids
         assert all(pids.count(pid) >= 10 for pid in pids if pid != pids[-1]), pids
 
 
