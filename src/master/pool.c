@@ -33,6 +33,20 @@ static void give_slot(struct pool *p, unsigned int slot)
 
 /* ---- starting ---- */
 
+/* A successor that stands by, or is on its way, takes an ordinary place. */
+static void promote_successor(struct worker *w)
+{
+        struct worker *next = w->successor;
+
+        if (!next)
+                return;
+        w->successor = NULL;
+        next->predecessor = NULL;
+        w->pool->n_successors--;
+        if (next->state == WORKER_SERVING)
+                scheduler_seat_ready(w->pool->scheduler, &next->seat, clock_now());
+}
+
 static void remove_worker(struct worker *w)
 {
         struct pool *p = w->pool;
@@ -44,11 +58,7 @@ static void remove_worker(struct worker *w)
                 w->predecessor->successor = NULL;
                 p->n_successors--;
         }
-        if (w->successor) {
-                /* It takes an ordinary place now. */
-                w->successor->predecessor = NULL;
-                p->n_successors--;
-        }
+        promote_successor(w);
         scheduler_seat_gone(p->scheduler, &w->seat, clock_now());
 }
 
@@ -201,6 +211,7 @@ void pool_retire(struct worker *w, const char *reason)
 {
         bool busy = w->seat.state == SEAT_BUSY;
 
+        promote_successor(w);
         scheduler_seat_retire(w->pool->scheduler, &w->seat, clock_now());
         if (!busy)
                 worker_end(w, reason);
@@ -208,16 +219,19 @@ void pool_retire(struct worker *w, const char *reason)
                 w->end_reason = reason;
 }
 
-/* One at a time: a pool that was started at once must not be replaced at once. The worn worker serves on meanwhile. */
+/* The successor is asked for when half of the tasks are done, so that it stands by when the other half is. Until it does
+ * the worn worker serves on: there is no moment with one worker less, even if all of them are worn at once. */
 static void recycle(struct worker *w)
 {
-        struct pool *p = w->pool;
+        uint64_t done = w->seat.tasks_done;
 
-        if (!w->task_limit || w->seat.tasks_done < w->task_limit || w->successor || w->seat.retiring || p->n_successors ||
-                !may_start(p, clock_now()))
+        if (!w->task_limit || w->seat.retiring)
                 return;
-        if (start_worker(p, w->seat.class, w) < 0)
-                log_warn("worker-error", "no successor for worker %u could be started", w->id);
+        if (!w->successor && done >= w->task_limit / 2 && may_start(w->pool, clock_now()) &&
+                start_worker(w->pool, w->seat.class, w) < 0)
+                return log_warn("worker-error", "no successor for worker %u could be started", w->id);
+        if (w->successor && w->successor->state == WORKER_SERVING && done >= w->task_limit)
+                pool_retire(w, "recycled");
 }
 
 static uint64_t draw_task_limit(const struct pool *p)
@@ -252,7 +266,6 @@ static struct bytes intern_layers(struct pool *p, struct bytes layers)
 void pool_worker_ready(struct worker *w, struct bytes layers)
 {
         struct pool *p = w->pool;
-        struct worker *old = w->predecessor;
         int64_t now = clock_now();
 
         start_succeeded(p);
@@ -261,13 +274,10 @@ void pool_worker_ready(struct worker *w, struct bytes layers)
         p->started++;
         log_info("worker-started", "worker %u pid %d class %s slot %u in %.1f ms", w->id, w->pid,
                 task_class_name(w->seat.class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
-        scheduler_seat_ready(p->scheduler, &w->seat, now);
-        if (!old)
-                return;
-        old->successor = NULL;
-        w->predecessor = NULL;
-        p->n_successors--;
-        pool_retire(old, "recycled");
+        if (!w->predecessor)
+                scheduler_seat_ready(p->scheduler, &w->seat, now);
+        else
+                recycle(w->predecessor);
 }
 
 static void end_attempt(struct worker *w, const struct attempt_report *report)
@@ -275,7 +285,7 @@ static void end_attempt(struct worker *w, const struct attempt_report *report)
         w->pool->ops->on_attempt_ended(w->pool, w, report);
         if (w->seat.retiring && w->state != WORKER_ENDING)
                 worker_end(w, w->end_reason ? w->end_reason : "spent");
-        else
+        else if (w->state == WORKER_SERVING)
                 recycle(w);
 }
 

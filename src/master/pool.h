@@ -1,6 +1,6 @@
 /*
  * The pool: which workers there are, and the three doors through which they come and go - pool_scale() starts and retires
- * them as the autoscaler says, pool_recycle() lets a worn one be followed by a fresh one, and a death is met by what
+ * them as the autoscaler says, recycle() lets a worn one be followed by a fresh one, and a death is met by what
  * pool_scale() finds missing. It knows nothing of tasks beyond the seat that one sits on.
  */
 #pragma once

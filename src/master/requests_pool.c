@@ -224,7 +224,7 @@ int request_project_usage(struct peer *p, uint64_t seq, const union wire_body *b
 
 static const char *state_name(const struct supervisor *s)
 {
-        static const char *const names[] = {"serving", "draining", "ending"};
+        static const char *const names[] = {"serving", "draining", "draining"};
 
         return names[s->state];
 }

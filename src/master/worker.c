@@ -27,6 +27,8 @@ const char *worker_state_name(const struct worker *w)
 
         if (w->state != WORKER_SERVING)
                 return names[w->state];
+        if (w->seat.state == SEAT_STARTING)
+                return "standby";
         return w->seat.state == SEAT_BUSY ? "busy" : "idle";
 }
 

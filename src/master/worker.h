@@ -34,8 +34,8 @@ struct worker {
         int64_t requested_at, last_heard;
         int64_t started_wall;
         uint64_t task_limit;         /* tasks until it is replaced; 0: unlimited */
-        struct worker *successor;    /* is being started to take its place */
-        struct worker *predecessor;  /* whose place it takes when it is ready */
+        struct worker *successor;    /* is being started to take its place, or stands by */
+        struct worker *predecessor;  /* whose place it takes */
         enum wire_code verdict;      /* why we killed it, as its task will be told; WIRE_OK: we did not */
         const char *end_reason;
         struct bytes layers; /* interned by the pool */
