@@ -132,6 +132,18 @@ def a_running_task_can_be_cancelled(daemon):
 
 
 @case
+def a_cancel_touches_no_later_task(daemon):
+    with daemon.client() as client:
+        for _ in range(10):
+            task = client.submit(FOREVER)
+            wait_state(client, task, "running")
+            client.call("cancel", id=task)
+            for _ in range(4):
+                record = client.run(busy(2))
+                assert record["state"] == "succeeded", record
+
+
+@case
 def a_queued_task_can_be_cancelled(daemon):
     with daemon.client() as client:
         task = client.submit(quick(), delay=60000)
