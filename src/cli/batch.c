@@ -11,8 +11,8 @@
 
 #define PROGRESS_NS (100 * NS_PER_MS)
 
-struct batch *batch_new(struct cli *cli, int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label),
-        bool lines)
+struct batch *batch_new(struct cli *cli,
+        int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label), bool lines)
 {
         struct batch *b = calloc(1, sizeof(*b));
 

@@ -1,6 +1,6 @@
 /*
- * Many calls at once, pipelined, whose results are printed in the order in which they were added. At most BATCH_WINDOW are
- * under way; adding one more waits for the oldest.
+ * Many calls at once, pipelined, whose results are printed in the order in which they were added. At most
+ * BATCH_WINDOW are under way; adding one more waits for the oldest.
  */
 #pragma once
 
@@ -20,15 +20,15 @@ struct batch {
         int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label);
         bool lines; /* every call has its line of output, an empty one if it failed */
         bool show_progress;
-        bool lost; /* the connection, and it was said */
+        bool lost;  /* the connection, and it was said */
         int status; /* the first that was not EXIT_OK */
         size_t added, printed;
         int64_t progress_at;
         struct batch_slot slots[BATCH_WINDOW];
 };
 
-struct batch *batch_new(struct cli *cli, int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label),
-        bool lines);
+struct batch *batch_new(struct cli *cli,
+        int (*print)(struct cli *cli, struct poppo_reply *reply, const char *label), bool lines);
 void batch_free(struct batch *b);
 
 /* Sends a call. label ("line 3") is copied and names it in complaints. False: the connection is lost, give up. */

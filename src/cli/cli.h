@@ -78,9 +78,9 @@ struct cli {
 /* One row of the command table. A name of two words is a group's member: "daemon start". */
 struct command {
         const char *name, *operands, *doc;
-        uint64_t takes; /* beside OPT_EVERYWHERE */
+        uint64_t takes;                 /* beside OPT_EVERYWHERE */
         int min_operands, max_operands; /* -1: any number */
-        bool connects; /* the supervisor is reached before run */
+        bool connects;                  /* the supervisor is reached before run */
         int (*run)(struct cli *cli);
 };
 
@@ -104,8 +104,8 @@ bool cli_in_group(const struct command *command, const char *group);
 
 /* ---- options.c ---- */
 
-/* Parses argv into options and operands (room for argc of them). takes: the options allowed. stop_at_operand: for what stands
- * before the command. Returns how many arguments were used, or the negative exit status after a message. */
+/* Parses argv into options and operands (room for argc of them). takes: the options allowed. stop_at_operand: for what
+ * stands before the command. Returns how many arguments were used, or the negative exit status after a message. */
 int cli_parse(struct cli *cli, int argc, char **argv, uint64_t takes, bool stop_at_operand);
 
 /* ---- help.c ---- */

@@ -65,7 +65,8 @@ static int wait_for_end(struct cli *cli, int pidfd)
                 waiting = waiting && r != -ETIMEDOUT;
         }
         if (pidfd >= 0 && poll(&pfd, 1, EXIT_WAIT_MS) == 0)
-                return cli_complain(cli, EXIT_UNREACHABLE, NULL, "poppod closed its socket but has not ended");
+                return cli_complain(
+                        cli, EXIT_UNREACHABLE, NULL, "poppod closed its socket but has not ended");
         return 0;
 }
 
@@ -122,7 +123,8 @@ int cmd_daemon_reload(struct cli *cli)
         int r = poppo_call(cli->poppo, "reload", NULL, &reply);
 
         if (r > 0)
-                return cli_complain(cli, EXIT_CONFIG, "nothing was changed", "%s", poppo_error_message(cli->poppo));
+                return cli_complain(
+                        cli, EXIT_CONFIG, "nothing was changed", "%s", poppo_error_message(cli->poppo));
         if (r)
                 return cli_fail(cli, r);
         message = poppo_reply_string(reply, "/message", NULL);

@@ -50,8 +50,8 @@ static int build_task(struct cli *cli, const char *type_name, json_t *source, js
         const struct run_type *type = find_type(type_name);
 
         if (json_array_size(args) && !type->args)
-                return cli_complain(cli, EXIT_USAGE, "--type execute-function takes arguments", "%s takes no arguments",
-                        type_name);
+                return cli_complain(cli, EXIT_USAGE, "--type execute-function takes arguments",
+                        "%s takes no arguments", type_name);
         *out = json_pack("{s:s,s:O}", "type", type_name, type->source, source);
         if (*out && type->args)
                 json_object_set(*out, type->args, args);
@@ -79,8 +79,8 @@ static int submit_and_print(struct cli *cli, const json_t *task)
         return status;
 }
 
-static int run_source(struct cli *cli, const char *type, const char *source, size_t len, const char *const *args,
-        size_t n_args)
+static int run_source(struct cli *cli, const char *type, const char *source, size_t len,
+        const char *const *args, size_t n_args)
 {
         CLEANUP(cleanup_json) json_t *text = json_stringn(source, len);
         CLEANUP(cleanup_json) json_t *values = NULL;
@@ -124,6 +124,6 @@ int cmd_run(struct cli *cli)
 
 int cmd_call(struct cli *cli)
 {
-        return run_source(cli, "execute-function", cli->operands[0], strlen(cli->operands[0]), cli->operands + 1,
-                cli->n_operands - 1);
+        return run_source(cli, "execute-function", cli->operands[0], strlen(cli->operands[0]),
+                cli->operands + 1, cli->n_operands - 1);
 }

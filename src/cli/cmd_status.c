@@ -1,4 +1,4 @@
-/* poppo daemon status: the pool, a bar for each project, the isolation layers, what is wrong; with --verbose each worker. */
+/* poppo daemon status: the pool, a bar for each project, the isolation layers, what is wrong; each worker. */
 #include "cli/cmd.h"
 
 #include "base/cleanup.h"
@@ -51,8 +51,8 @@ static void print_daemon(const json_t *daemon)
         char uptime[64];
 
         format_uptime(number_of(daemon, "uptime"), uptime, sizeof(uptime));
-        printf("poppod %s  %s  pid %" PRId64 "  up %s  %s\n", text_of(daemon, "version"), text_of(daemon, "state"),
-                number_of(daemon, "pid"), uptime, text_of(daemon, "socket"));
+        printf("poppod %s  %s  pid %" PRId64 "  up %s  %s\n", text_of(daemon, "version"),
+                text_of(daemon, "state"), number_of(daemon, "pid"), uptime, text_of(daemon, "socket"));
         if (*text_of(daemon, "config"))
                 printf("configuration %s\n", text_of(daemon, "config"));
 }
@@ -69,11 +69,13 @@ static void print_totals(const json_t *status)
                 snprintf(numbers[i], sizeof(numbers[i]), "%" PRId64, number_of(totals, keys[i]));
                 cells[i] = numbers[i];
         }
-        snprintf(numbers[6], sizeof(numbers[6]), "%.1f ms", json_number_value(json_object_get(totals, "avgTime")));
+        snprintf(numbers[6], sizeof(numbers[6]), "%.1f ms",
+                json_number_value(json_object_get(totals, "avgTime")));
         snprintf(numbers[7], sizeof(numbers[7]), "%.2f", json_number_value(json_object_get(status, "load")));
         cells[6] = numbers[6];
         cells[7] = numbers[7];
-        table_row(t, (const char *[]){"TOTAL", "AVAILABLE", "BUSY", "QUEUED", "COMPLETED", "FAILED", "AVG TIME", "LOAD"});
+        table_row(t, (const char *[]){"TOTAL", "AVAILABLE", "BUSY", "QUEUED", "COMPLETED", "FAILED",
+                             "AVG TIME", "LOAD"});
         table_row(t, cells);
         putchar('\n');
         table_print(t, 0xff);
@@ -134,32 +136,44 @@ static void print_projects(json_t *projects)
 
 /* ---- isolation ---- */
 
-static enum output_color layer_color(const char *state)
+static const struct {
+        const char *word;
+        enum output_color color;
+} layer_states[] = {{"enforced", COLOR_GREEN}, {"partial", COLOR_YELLOW}, {"absent", COLOR_RED}};
+
+/* One line for each state that some layer of the class is in. */
+static void print_layers(const char *class, json_t *layers, size_t state)
 {
-        return !strcmp(state, "enforced") ? COLOR_GREEN : !strcmp(state, "partial") ? COLOR_YELLOW : COLOR_RED;
+        const char *layer;
+        bool begun = false;
+        json_t *v;
+
+        json_object_foreach(layers, layer, v) {
+                const char *word = json_string_value(v);
+
+                if (!word || strcmp(word, layer_states[state].word))
+                        continue;
+                if (!begun)
+                        printf("  %-8s %s%-8s%s ", class, output_color(stdout, layer_states[state].color),
+                                word, output_color(stdout, COLOR_PLAIN));
+                begun = true;
+                printf(" %s", layer);
+        }
+        if (begun)
+                putchar('\n');
 }
 
 static void print_isolation(json_t *isolation)
 {
-        const char *class, *layer;
-        json_t *layers, *state;
+        const char *class;
+        json_t *layers;
 
         if (!json_object_size(isolation))
                 return;
         heading("Isolation");
         json_object_foreach(isolation, class, layers)
-        {
-                printf("  %s:", class);
-                json_object_foreach(layers, layer, state)
-                {
-                        const char *word = json_string_value(state);
-
-                        word = word ? word : "absent";
-                        printf("  %s %s%s%s", layer, output_color(stdout, layer_color(word)), word,
-                                output_color(stdout, COLOR_PLAIN));
-                }
-                putchar('\n');
-        }
+                for (size_t i = 0; i < sizeof(layer_states) / sizeof(layer_states[0]); i++)
+                        print_layers(class, layers, i);
 }
 
 /* ---- workers ---- */
@@ -172,8 +186,7 @@ static void print_workers(json_t *workers)
 
         heading("Workers");
         table_row(t, (const char *[]){"ID", "PID", "CLASS", "STATE", "TASKS", "PROJECT", "TASK"});
-        json_object_foreach(workers, id, w)
-        {
+        json_object_foreach(workers, id, w) {
                 char pid[32], tasks[32];
 
                 snprintf(pid, sizeof(pid), "%" PRId64, number_of(w, "pid"));
@@ -189,14 +202,15 @@ static void print_workers(json_t *workers)
 
 static void warn(const char *what, const char *state, const char *reason)
 {
-        printf("\n%swarning: %s is %s%s%s%s\n", output_color(stdout, COLOR_YELLOW), what, state, *reason ? ": " : "",
-                reason, output_color(stdout, COLOR_PLAIN));
+        printf("\n%swarning: %s is %s%s%s%s\n", output_color(stdout, COLOR_YELLOW), what, state,
+                *reason ? ": " : "", reason, output_color(stdout, COLOR_PLAIN));
 }
 
 /* Words of the daemon's map that mean that all is well. */
 static void print_warnings(const json_t *daemon)
 {
-        const json_t *breaker = json_object_get(daemon, "breaker"), *spawner = json_object_get(daemon, "spawner");
+        const json_t *breaker = json_object_get(daemon, "breaker"),
+                     *spawner = json_object_get(daemon, "spawner");
         const char *state = text_of(breaker, "state");
 
         if (*state && strcmp(state, "closed"))

@@ -1,6 +1,6 @@
 /*
- * poppo submit: one document, or many as NDJSON. The first line decides: if it is JSON by itself every line is a document,
- * else the whole input is one.
+ * poppo submit: one document, or many as NDJSON. The first line decides: if it is JSON by itself every line is a
+ * document, else the whole input is one.
  */
 #include "cli/cmd.h"
 
@@ -72,8 +72,9 @@ static bool submit_line(struct submission *s, struct bytes line)
         if (is_blank(line))
                 return true;
         if (s->documents++ && CLI_GIVEN(s->cli, KEY)) {
-                batch_skip(s->batch, cli_complain(s->cli, EXIT_USAGE, "give each document its own {\"options\":{\"key\":...}}",
-                        "--key is for a single document"));
+                batch_skip(s->batch, cli_complain(s->cli, EXIT_USAGE,
+                                             "give each document its own {\"options\":{\"key\":...}}",
+                                             "--key is for a single document"));
                 return false;
         }
         snprintf(label, sizeof(label), "line %zu", s->line);
@@ -135,8 +136,8 @@ static int read_first_line(struct submission *s)
 {
         int r = 0;
 
-        while (!r && !s->lines.ended && (!buf_size(&s->lines.buf) ||
-                                                !memchr(buf_head(&s->lines.buf), '\n', buf_size(&s->lines.buf))))
+        while (!r && !s->lines.ended &&
+                (!buf_size(&s->lines.buf) || !memchr(buf_head(&s->lines.buf), '\n', buf_size(&s->lines.buf))))
                 r = lines_fill(&s->lines);
         return r;
 }
@@ -164,7 +165,8 @@ static int submit_one(struct submission *s, const char *name)
         if (r < 0)
                 return complain_input(s, r);
         s->batch->lines = false;
-        status = document_parse(s->cli, name, (const char *)buf_head(&s->lines.buf), buf_size(&s->lines.buf), &document);
+        status = document_parse(
+                s->cli, name, (const char *)buf_head(&s->lines.buf), buf_size(&s->lines.buf), &document);
         if (status)
                 return status;
         send_document(s, name, document);
@@ -173,7 +175,8 @@ static int submit_one(struct submission *s, const char *name)
 
 static int submit_input(struct cli *cli, int fd, const char *name)
 {
-        struct submission s = {.cli = cli, .batch = batch_new(cli, cli->opt.wait ? output_record : print_id, true)};
+        struct submission s = {
+                .cli = cli, .batch = batch_new(cli, cli->opt.wait ? output_record : print_id, true)};
         int status, r;
 
         if (!s.batch)

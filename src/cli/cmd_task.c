@@ -66,7 +66,8 @@ int cmd_result(struct cli *cli)
                 output_json(reply, "/result");
                 status = EXIT_OK;
         } else {
-                status = cli_complain(cli, EXIT_TRY_AGAIN, "poppo wait waits for its end", "the task is %s", state);
+                status = cli_complain(
+                        cli, EXIT_TRY_AGAIN, "poppo wait waits for its end", "the task is %s", state);
         }
         poppo_reply_free(reply);
         return status;
@@ -105,8 +106,8 @@ int cmd_cancel(struct cli *cli)
 
 static char *list_filter(const struct cli *cli)
 {
-        CLEANUP(cleanup_json) json_t *filter = json_pack("{s:s*,s:s*,s:s*}", "state", cli->opt.state, "projectId",
-                cli->opt.project, "before", cli->opt.before);
+        CLEANUP(cleanup_json) json_t *filter = json_pack("{s:s*,s:s*,s:s*}", "state", cli->opt.state,
+                "projectId", cli->opt.project, "before", cli->opt.before);
 
         if (filter && CLI_GIVEN(cli, LIMIT))
                 json_object_set_new(filter, "limit", json_integer(cli->opt.limit));
@@ -137,7 +138,8 @@ static void add_task(struct table *t, const json_t *task, int64_t now)
 {
         char priority[24], attempts[24], age[24];
 
-        snprintf(priority, sizeof(priority), "%" PRId64, (int64_t)json_integer_value(json_object_get(task, "priority")));
+        snprintf(priority, sizeof(priority), "%" PRId64,
+                (int64_t)json_integer_value(json_object_get(task, "priority")));
         snprintf(attempts, sizeof(attempts), "%" PRId64, count_of(json_object_get(task, "attempts")));
         format_age(now - json_integer_value(json_object_get(task, "createdAt")), age, sizeof(age));
         table_row(t, (const char *[]){json_string_value(json_object_get(task, "id")),

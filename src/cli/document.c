@@ -79,7 +79,8 @@ int document_parse(struct cli *cli, const char *label, const char *text, size_t 
                 return 0;
         if (memchr(text, '\n', len))
                 snprintf(line, sizeof(line), "line %d, ", error.line);
-        return cli_complain(cli, EXIT_DATA, NULL, "%s is not JSON: %scolumn %d: %s", label, line, error.column, error.text);
+        return cli_complain(cli, EXIT_DATA, NULL, "%s is not JSON: %scolumn %d: %s", label, line,
+                error.column, error.text);
 }
 
 /* ---- options ---- */
@@ -126,7 +127,8 @@ int document_submit(struct cli *cli, const char *label, json_t *document, json_t
         CLEANUP(cleanup_json) json_t *options = NULL;
 
         if (!json_is_object(document))
-                return cli_complain(cli, EXIT_DATA, NULL, "%s is not a task: an object {\"type\": ...} is needed", label);
+                return cli_complain(
+                        cli, EXIT_DATA, NULL, "%s is not a task: an object {\"type\": ...} is needed", label);
         if (given && !json_is_object(given))
                 return cli_complain(cli, EXIT_DATA, NULL, "%s: options is not an object", label);
         options = document_options(cli, 0);

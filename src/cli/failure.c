@@ -1,4 +1,4 @@
-/* What people read when something goes wrong: what happened, and what to try. And the connection, where most of it does. */
+/* What people read when something goes wrong: what happened and what to try; and the connection, where most does. */
 #include "cli/cli.h"
 
 #include "base/cleanup.h"
@@ -13,7 +13,8 @@
 
 static void complain_json(const char *code, const char *hint, const char *message)
 {
-        json_t *error = json_pack("{s:{s:s,s:s,s:s*}}", "error", "code", code, "message", message, "hint", hint);
+        json_t *error =
+                json_pack("{s:{s:s,s:s,s:s*}}", "error", "code", code, "message", message, "hint", hint);
 
         if (error)
                 json_dumpf(error, stderr, JSON_COMPACT);
@@ -21,7 +22,8 @@ static void complain_json(const char *code, const char *hint, const char *messag
         json_decref(error);
 }
 
-static int complain(const struct cli *cli, int status, const char *code, const char *hint, const char *message)
+static int complain(
+        const struct cli *cli, int status, const char *code, const char *hint, const char *message)
 {
         if (cli->opt.json) {
                 complain_json(code, hint, message);
@@ -53,7 +55,8 @@ static const struct {
         const char *hint;
 } errors[] = {
         {-ENOENT, EXIT_UNREACHABLE, "start the supervisor with: poppo daemon start"},
-        {-ECONNREFUSED, EXIT_UNREACHABLE, "it has ended without tidying up; start it with: poppo daemon start"},
+        {-ECONNREFUSED, EXIT_UNREACHABLE,
+                "it has ended without tidying up; start it with: poppo daemon start"},
         {-EACCES, EXIT_DENIED, "the socket's mode (daemon.socketMode) does not let you in"},
         {-EPERM, EXIT_DENIED, NULL},
         {-EINVAL, EXIT_DATA, NULL},
@@ -74,7 +77,8 @@ static const struct {
         {"RESULT_TOO_LARGE", "queue.maxResultBytes is what a result may have"},
         {"PERMISSION", "daemon.allowUids and daemon.allowGids say who may connect"},
         {"NOT_FOUND", "poppo list shows the tasks that are known"},
-        {"UNSUPPORTED_VERSION", "poppo and poppod are of different releases; poppo --version and poppod -V show them"},
+        {"UNSUPPORTED_VERSION",
+                "poppo and poppod are of different releases; poppo --version and poppod -V show them"},
 };
 
 static const char *find_hint(const char *code)
@@ -103,7 +107,8 @@ int cli_fail(struct cli *cli, int r)
         size_t i = 0;
 
         if (*code)
-                return fail_code(cli, code, poppo_error_message(cli->poppo), poppo_error_retry_after(cli->poppo));
+                return fail_code(
+                        cli, code, poppo_error_message(cli->poppo), poppo_error_retry_after(cli->poppo));
         while (errors[i].error && errors[i].error != r)
                 i++;
         return complain(cli, errors[i].status, "", errors[i].hint, poppo_error_message(cli->poppo));

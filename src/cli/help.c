@@ -122,8 +122,9 @@ int cmd_help(struct cli *cli)
         else if (cli->n_operands == 1 && cli_find_group(words[0]))
                 cli_help_group(words[0]);
         else
-                return cli_complain(cli, EXIT_USAGE, "poppo help lists the commands", "unknown command \"%s%s%s\"", words[0],
-                        words[1] ? " " : "", words[1] ? words[1] : "");
+                return cli_complain(cli, EXIT_USAGE, "poppo help lists the commands",
+                        "unknown command \"%s%s%s\"", words[0], words[1] ? " " : "",
+                        words[1] ? words[1] : "");
         return EXIT_OK;
 }
 

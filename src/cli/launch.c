@@ -84,8 +84,8 @@ static int open_log(struct launch *l)
         choose_log(l);
         l->log_fd = open(l->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
         if (l->log_fd < 0 || fstat(l->log_fd, &st) < 0)
-                return cli_complain(l->cli, EXIT_DENIED, "--log FILE puts the log elsewhere", "cannot open the log %s: %s",
-                        l->log, error_text(-errno));
+                return cli_complain(l->cli, EXIT_DENIED, "--log FILE puts the log elsewhere",
+                        "cannot open the log %s: %s", l->log, error_text(-errno));
         l->log_start = st.st_size;
         return 0;
 }
@@ -107,7 +107,8 @@ int launch_init(struct launch *l, struct cli *cli)
 
         *l = (struct launch){.cli = cli, .log_fd = -1};
         if (!find_beside(l->program, sizeof(l->program)) && !find_in_path(l->program, sizeof(l->program)))
-                return cli_complain(cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
+                return cli_complain(
+                        cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
         l->args[n++] = l->program;
         add_option(l, &n, "--socket", poppo_socket_path(cli->poppo));
         add_option(l, &n, "-c", cli->opt.config);
@@ -149,7 +150,8 @@ void launch_copy(struct launch *l, pid_t pid)
                 return;
         free(l->arg_text);
         l->arg_text = text;
-        for (char *at = text + strlen(text) + 1; at < text + len && n <= LAUNCH_ARGS_MAX; at += strlen(at) + 1)
+        for (char *at = text + strlen(text) + 1; at < text + len && n <= LAUNCH_ARGS_MAX;
+                at += strlen(at) + 1)
                 l->args[n++] = at;
         l->args[n] = NULL;
         snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
@@ -206,8 +208,8 @@ static int explain_timeout(struct launch *l)
 {
         kill(l->pid, SIGTERM);
         print_tail(l);
-        return cli_complain(l->cli, EXIT_UNREACHABLE, l->log, "poppod did not answer within %d s and was told to end; its log:",
-                READY_TIMEOUT_MS / 1000);
+        return cli_complain(l->cli, EXIT_UNREACHABLE, l->log,
+                "poppod did not answer within %d s and was told to end; its log:", READY_TIMEOUT_MS / 1000);
 }
 
 static bool is_ready(struct launch *l)
@@ -238,7 +240,8 @@ static void say_ready(const struct launch *l)
         if (l->cli->opt.json)
                 printf("{\"pid\":%d}\n", (int)l->pid);
         else
-                printf("%s is running, pid %d, log %s\n", poppo_server_name(l->cli->poppo), (int)l->pid, l->log);
+                printf("%s is running, pid %d, log %s\n", poppo_server_name(l->cli->poppo), (int)l->pid,
+                        l->log);
 }
 
 int launch_run(struct launch *l)

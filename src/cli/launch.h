@@ -17,7 +17,8 @@ struct launch {
         pid_t pid;
 };
 
-/* From the command line. cli's handle must have tried to connect, so that the socket's path is known. 0, or an exit status. */
+/* From the command line. cli's handle must have tried to connect, so that the socket's path is known. 0, or an exit
+ * status. */
 int launch_init(struct launch *l, struct cli *cli);
 void launch_fini(struct launch *l);
 

@@ -10,8 +10,12 @@
 
 const struct cli_option cli_options[OPTIONS] = {
 #define OPTION(ID, member, abbreviation, text, value, type, about)                                           \
-        [OPT_AT_##ID] = {.name = text, .argument = value, .doc = about, .kind = KIND_##type,                 \
-                .letter = abbreviation, .offset = offsetof(struct cli_options, member)},
+        [OPT_AT_##ID] = {.name = text,                                                                       \
+                .argument = value,                                                                           \
+                .doc = about,                                                                                \
+                .kind = KIND_##type,                                                                         \
+                .letter = abbreviation,                                                                      \
+                .offset = offsetof(struct cli_options, member)},
 #include "cli/options.def"
 };
 
@@ -69,14 +73,18 @@ static int store_list(struct parser *p, const struct cli_option *o, void *member
         struct cli_list *list = member;
 
         if (list->n == CLI_LIST_MAX)
-                return cli_complain(p->cli, EXIT_USAGE, NULL, "--%s may be given %d times", o->name, CLI_LIST_MAX);
+                return cli_complain(
+                        p->cli, EXIT_USAGE, NULL, "--%s may be given %d times", o->name, CLI_LIST_MAX);
         list->items[list->n++] = value;
         return 0;
 }
 
 static int (*const stores[])(struct parser *, const struct cli_option *, void *, const char *) = {
-        [KIND_FLAG] = store_flag,         [KIND_TEXT] = store_text, [KIND_NUMBER] = store_number,
-        [KIND_DURATION] = store_duration, [KIND_LIST] = store_list,
+        [KIND_FLAG] = store_flag,
+        [KIND_TEXT] = store_text,
+        [KIND_NUMBER] = store_number,
+        [KIND_DURATION] = store_duration,
+        [KIND_LIST] = store_list,
 };
 
 /* The option's argument: what is attached to it, or the next word. */
@@ -89,7 +97,8 @@ static int store(struct parser *p, int id, const char *attached)
                 return cli_complain(p->cli, EXIT_USAGE, NULL, "--%s takes no argument", o->name);
         if (o->argument && !attached) {
                 if (p->at == p->argc)
-                        return cli_complain(p->cli, EXIT_USAGE, NULL, "--%s needs its %s", o->name, o->argument);
+                        return cli_complain(
+                                p->cli, EXIT_USAGE, NULL, "--%s needs its %s", o->name, o->argument);
                 value = p->argv[p->at++];
         }
         p->cli->opt.given |= UINT64_C(1) << id;

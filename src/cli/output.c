@@ -18,8 +18,12 @@ bool output_is_terminal(FILE *stream)
 const char *output_color(FILE *stream, enum output_color color)
 {
         static const char *const codes[COLORS] = {
-                [COLOR_PLAIN] = "\033[0m",  [COLOR_DIM] = "\033[2m",     [COLOR_GREEN] = "\033[32m",
-                [COLOR_RED] = "\033[31m",   [COLOR_YELLOW] = "\033[33m", [COLOR_BOLD] = "\033[1m",
+                [COLOR_PLAIN] = "\033[0m",
+                [COLOR_DIM] = "\033[2m",
+                [COLOR_GREEN] = "\033[32m",
+                [COLOR_RED] = "\033[31m",
+                [COLOR_YELLOW] = "\033[33m",
+                [COLOR_BOLD] = "\033[1m",
         };
         const char *no_color = getenv("NO_COLOR");
 
@@ -84,7 +88,8 @@ static void print_failure(struct poppo_reply *reply, const char *label)
         const char *data = poppo_reply_json(reply, "/result/error/data");
 
         fprintf(stderr, "poppo: %s%s%s%s%s: %s%s%s\n", label ? label : "", label ? ": " : "",
-                output_color(stderr, COLOR_RED), text_or(reply, "/result/error/code", text_or(reply, "/result/state", "")),
+                output_color(stderr, COLOR_RED),
+                text_or(reply, "/result/error/code", text_or(reply, "/result/state", "")),
                 output_color(stderr, COLOR_PLAIN), name, *name ? ": " : "",
                 text_or(reply, "/result/error/message", "the task has not succeeded"));
         print_stack(reply);

@@ -6,8 +6,8 @@
 #include <stdio.h>
 
 /* A record under "/result" in the reply of run, submit --wait, wait or result: logs to stderr, the value to stdout, a
- * failure to stderr; with --json all of it as one line on stdout. label names the task among many, or is NULL. Returns the
- * exit status that belongs to it. */
+ * failure to stderr; with --json all of it as one line on stdout. label names the task among many, or is NULL.
+ * Returns the exit status that belongs to it. */
 int output_record(struct cli *cli, struct poppo_reply *reply, const char *label);
 
 /* The value at pointer as one line of JSON. */
@@ -15,7 +15,7 @@ void output_json(struct poppo_reply *reply, const char *pointer);
 
 enum output_color { COLOR_PLAIN, COLOR_DIM, COLOR_GREEN, COLOR_YELLOW, COLOR_RED, COLOR_BOLD, COLORS };
 
-/* The escape sequence that begins a colour, COLOR_PLAIN ends it; "" unless stream is a terminal and NO_COLOR is unset. */
+/* The sequence that begins a colour, COLOR_PLAIN ends it; "" unless stream is a terminal and NO_COLOR is unset. */
 const char *output_color(FILE *stream, enum output_color color);
 
 /* Whether people look at the stream: a terminal that is not dumb. */
@@ -29,6 +29,7 @@ struct table;
 
 struct table *table_new(size_t columns);
 void table_free(struct table *t);
-/* Cells are copied; NULL is empty. right: a mask of the columns that are aligned right is given with table_print. */
+/* Cells are copied; NULL is empty. */
 void table_row(struct table *t, const char *const *cells);
+/* right: a mask of the columns that are aligned right. */
 void table_print(const struct table *t, unsigned int right);

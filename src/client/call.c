@@ -64,18 +64,21 @@ static int queue_frame(struct poppo *p, const char *op, uint64_t seq, struct byt
         int r = wire_encode_op(&p->ch.out, op, seq, args);
 
         if (r == -EINVAL)
-                return client_fail(p, r, "the arguments of %s must be one map without op, event, seq and ok, "
-                        "nested no deeper than %d", op, WIRE_DEPTH_MAX);
+                return client_fail(p, r,
+                        "the arguments of %s must be one map without op, event, seq and ok, "
+                        "nested no deeper than %d",
+                        op, WIRE_DEPTH_MAX);
         if (r == -ENOBUFS)
-                return client_fail(p, r, "%zu bytes of calls wait already: the supervisor must read some first", before);
+                return client_fail(
+                        p, r, "%zu bytes of calls wait already: the supervisor must read some first", before);
         if (r < 0)
                 return client_fail(p, r, "%s", error_text(r));
         size = buf_size(&p->ch.out) - before - 4;
         if (size <= p->max_send)
                 return 0;
         p->ch.out.len = p->ch.out.head + before;
-        return client_fail(p, -EMSGSIZE, "the call has %zu bytes, the supervisor takes no more than %zu", size,
-                p->max_send);
+        return client_fail(p, -EMSGSIZE, "the call has %zu bytes, the supervisor takes no more than %zu",
+                size, p->max_send);
 }
 
 static void on_reply_dropped(void *data, struct poppo_reply *reply)
@@ -200,7 +203,8 @@ static int dispatch_all(struct poppo *p)
                         return r;
         }
         if (r == CHANNEL_TOO_LARGE)
-                return client_fail(p, -EPROTO, "the supervisor announced a message over %d bytes", CLIENT_FRAME_MAX);
+                return client_fail(
+                        p, -EPROTO, "the supervisor announced a message over %d bytes", CLIENT_FRAME_MAX);
         return 0;
 }
 
@@ -304,7 +308,7 @@ static int time_left_ms(int64_t deadline)
         return left > INT_MAX ? INT_MAX : (int)left;
 }
 
-/* After a loss the reply is there too, and says so. What ends the wait without one is a timeout, a signal, a bad peer. */
+/* After a loss the reply is there too, and says so. What ends the wait without one: a timeout, a signal, a bad peer. */
 static int await(struct poppo *p, uint64_t seq, struct poppo_reply **reply)
 {
         int64_t deadline = p->timeout_ms ? clock_now() + p->timeout_ms * NS_PER_MS : INT64_MAX;
@@ -339,7 +343,8 @@ int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo
         return r;
 }
 
-int poppo_call_msgpack(struct poppo *p, const char *op, const void *args, size_t len, struct poppo_reply **out)
+int poppo_call_msgpack(
+        struct poppo *p, const char *op, const void *args, size_t len, struct poppo_reply **out)
 {
         client_clear(p);
         return client_call(p, op, (struct bytes){args, len}, out);

@@ -16,7 +16,8 @@
 #error "the build defines POPPO_VERSION"
 #endif
 
-_Static_assert(CLIENT_PATH_MAX == sizeof(((struct sockaddr_un *)0)->sun_path), "a socket's path fits the handle");
+_Static_assert(
+        CLIENT_PATH_MAX == sizeof(((struct sockaddr_un *)0)->sun_path), "a socket's path fits the handle");
 
 const char *poppo_version(void)
 {
@@ -99,8 +100,9 @@ static bool exists(const char *path)
 /* A user's own supervisor comes before the machine's, but only where there is one. */
 static int choose_path(struct poppo *p, const char *given)
 {
-        struct paths_socket from = {.flag = given, .env = getenv("POPPO_SOCKET"), .runtime_dir = getenv("XDG_RUNTIME_DIR")};
-        bool named = (given && *given) || (from.env && *from.env);
+        const char *env = getenv("POPPO_SOCKET");
+        struct paths_socket from = {.flag = given, .env = env, .runtime_dir = getenv("XDG_RUNTIME_DIR")};
+        bool named = (given && *given) || (env && *env);
         int r = paths_socket(&from, p->socket_path, sizeof(p->socket_path));
 
         if (r < 0)

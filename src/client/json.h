@@ -5,7 +5,7 @@
 
 enum { JSON_WHY_MAX = 256 };
 
-/* Appends the value of a whole text. -EINVAL and a sentence in `why`: not JSON, or nested too deep; -ENOBUFS, -ENOMEM. */
+/* Appends a whole text's value. -EINVAL and a sentence in `why`: not JSON, or nested too deep; -ENOBUFS, -ENOMEM. */
 int json_to_msgpack(const char *text, struct buf *out, char why[static JSON_WHY_MAX]);
 
 /* Appends one checked value as compact text, without a NUL. -ENOBUFS, -ENOMEM. */

@@ -36,8 +36,7 @@ static void pack_object(struct packing *s, const json_t *v, unsigned int depth)
         json_t *member;
 
         pack_map(&s->pack, json_object_size(v));
-        json_object_keylen_foreach((json_t *)v, key, len, member)
-        {
+        json_object_keylen_foreach((json_t *)v, key, len, member) {
                 pack_str(&s->pack, (struct bytes){(const uint8_t *)key, len});
                 pack_value(s, member, depth);
         }

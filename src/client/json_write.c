@@ -1,6 +1,6 @@
 /*
- * MessagePack to JSON text, straight from the bytes: a tree would cost a copy, and jansson prints 0.1 with seventeen digits
- * and knows no unsigned 64-bit integer.
+ * MessagePack to JSON text, straight from the bytes: a tree would cost a copy, and jansson prints 0.1 with seventeen
+ * digits and knows no unsigned 64-bit integer.
  */
 #include "client/json.h"
 
@@ -33,10 +33,19 @@ static void put_text(struct writer *w, const char *text)
 
 /* ---- strings ---- */
 
-/* Length of the well-formed UTF-8 sequence at s, 0 if there is none: no overlong forms, surrogates, or beyond U+10FFFF. */
+static size_t utf8_announced(uint8_t first)
+{
+        if (first < 0x80)
+                return 1;
+        if (first < 0xc2 || first >= 0xf5)
+                return 0;
+        return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+}
+
+/* Length of the well-formed UTF-8 sequence at s; 0: none. Overlong forms, surrogates, beyond U+10FFFF are none. */
 static size_t utf8_length(const uint8_t *s, size_t left)
 {
-        size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+        size_t n = utf8_announced(s[0]);
 
         if (n > left)
                 return 0;
@@ -109,7 +118,7 @@ static void put_base64(struct writer *w, struct bytes b)
         for (size_t i = 0; i < b.len; i += 3) {
                 size_t n = b.len - i < 3 ? b.len - i : 3;
                 uint32_t v = (uint32_t)b.data[i] << 16 | (n > 1 ? (uint32_t)b.data[i + 1] << 8 : 0) |
-                        (n > 2 ? b.data[i + 2] : 0);
+                             (n > 2 ? b.data[i + 2] : 0);
                 char quad[4] = {digits[v >> 18], digits[v >> 12 & 63], n > 1 ? digits[v >> 6 & 63] : '=',
                         n > 2 ? digits[v & 63] : '='};
 
@@ -188,9 +197,11 @@ static bool put_timestamp(struct writer *w, struct bytes b)
         if (!read_timestamp(b, &seconds, &nanoseconds) || !gmtime_r(&(time_t){seconds}, &tm))
                 return false;
         year = tm.tm_year + 1900;
-        snprintf(text, sizeof(text), year < 0 || year > 9999 ? "\"%+07d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
-                                                             : "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"",
-                year, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(nanoseconds / 1000000));
+        snprintf(text, sizeof(text),
+                year < 0 || year > 9999 ? "\"%+07d-%02d-%02dT%02d:%02d:%02d.%03dZ\""
+                                        : "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"",
+                year, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                (int)(nanoseconds / 1000000));
         put_text(w, text);
         return true;
 }

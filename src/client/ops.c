@@ -11,7 +11,8 @@
 #include <string.h>
 
 /* A message of messages.def, as a call. */
-static int call_message(struct poppo *p, const struct wire_message *m, const void *body, struct poppo_reply **out)
+static int call_message(
+        struct poppo *p, const struct wire_message *m, const void *body, struct poppo_reply **out)
 {
         CLEANUP(buf_fini) struct buf args;
         int r;
@@ -21,7 +22,8 @@ static int call_message(struct poppo *p, const struct wire_message *m, const voi
                 *out = NULL;
         buf_init(&args, CHANNEL_FRAME_MAX);
         r = wire_encode_map(&args, m, body);
-        return r < 0 ? client_fail(p, r, "%s", error_text(r)) : client_call(p, m->name, buf_bytes(&args), out);
+        return r < 0 ? client_fail(p, r, "%s", error_text(r))
+                     : client_call(p, m->name, buf_bytes(&args), out);
 }
 
 /* ---- submitting ---- */

@@ -440,7 +440,8 @@ static void test_stats(void **state)
         "\"workers\":{\"1\":{\"pid\":9,\"class\":\"js\",\"state\":\"busy\",\"projectId\":\"a\",\"tasks\":3}},"            \
         "\"totals\":{\"workers\":2,\"available\":1,\"busy\":1,\"queued\":0,\"completed\":10,\"failed\":2,"           \
         "\"avgTime\":12.34},\"load\":0.5,\"projects\":{\"a\":{\"used\":1,\"queued\":2,\"limit\":2},"               \
-        "\"long\":{\"used\":0,\"queued\":0,\"paused\":true}},\"isolation\":{\"js\":{\"seccomp\":\"enforced\"}}}"
+        "\"long\":{\"used\":0,\"queued\":0,\"paused\":true}},\"isolation\":{\"js\":{\"seccomp\":\"enforced\",\"cgroup\":\"absent\","                              \
+        "\"rlimits\":\"enforced\"}}}"
 
 static void test_status(void **state)
 {
@@ -449,7 +450,7 @@ static void test_status(void **state)
                 "TOTAL  AVAILABLE  BUSY  QUEUED  COMPLETED  FAILED  AVG TIME  LOAD\n"
                 "    2          1     1       0         10       2   12.3 ms  0.50\n\n"
                 "Projects\n  a     1/2  50%  2 queued\n  long  0 in use, no limit  paused\n\n"
-                "Isolation\n  js:  seccomp enforced\n";
+                "Isolation\n  js       enforced  seccomp rlimits\n  js       absent    cgroup\n";
         char whole[1024];
 
         (void)state;
