@@ -144,7 +144,7 @@ void rig_task(struct rig *r, struct bytes task, uint64_t timeout_ms, struct rig_
         rig_receive(r, out);
 }
 
-void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_reply *out)
+void rig_send_code(struct rig *r, const char *code, uint64_t timeout_ms)
 {
         struct buf b;
         struct pack p;
@@ -154,8 +154,14 @@ void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_r
         pack_map(&p, 2);
         pack_entry_text(&p, "type", "execute-code");
         pack_entry_text(&p, "code", code);
-        rig_task(r, buf_bytes(&b), timeout_ms, out);
+        rig_send(r, buf_bytes(&b), timeout_ms);
         buf_fini(&b);
+}
+
+void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_reply *out)
+{
+        rig_send_code(r, code, timeout_ms);
+        rig_receive(r, out);
 }
 
 void rig_function(struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out)

@@ -32,6 +32,7 @@ void rig_start(struct rig *r, const struct wire_spawn_setup *setup);
 int rig_stop(struct rig *r);
 
 /* {type:"execute-code", code} with a timeout. */
+void rig_send_code(struct rig *r, const char *code, uint64_t timeout_ms);
 void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_reply *out);
 /* {type:"execute-function", KEY: source, args}; args is an encoded array or empty. */
 void rig_function(struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out);
