@@ -31,19 +31,26 @@ static bool is_program(const char *path)
         return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
 }
 
+/* In poppo's own folder, as in a build, or in sbin beside it, as installed: an ordinary user's PATH lacks that. */
 static bool find_beside(char *out, size_t size)
 {
-        ssize_t n = readlink("/proc/self/exe", out, size - 1);
+        static const char *const places[] = {"/poppod", "/../sbin/poppod"};
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
         char *slash;
 
-        if (n <= 0)
+        self[n > 0 ? n : 0] = '\0';
+        slash = strrchr(self, '/');
+        if (!slash)
                 return false;
-        out[n] = '\0';
-        slash = strrchr(out, '/');
-        if (!slash || (size_t)(slash - out) + sizeof("/poppod") > size)
-                return false;
-        strcpy(slash, "/poppod");
-        return is_program(out);
+        *slash = '\0';
+        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+                int len = snprintf(out, size, "%s%s", self, places[i]);
+
+                if (len > 0 && (size_t)len < size && is_program(out))
+                        return true;
+        }
+        return false;
 }
 
 static bool find_in_path(char *out, size_t size)
