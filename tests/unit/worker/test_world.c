@@ -127,6 +127,9 @@ static size_t count_in_memory(pid_t pid, const char *needle)
 
                 if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) != 3 || rights[1] != 'w')
                         continue;
+                /* A sanitizer's shadow: terabytes, and nothing of the program's. */
+                if (to - from > UINT64_C(1) << 32)
+                        continue;
                 for (unsigned long at = from; at < to; at += 1 << 20) {
                         static char copy[(1 << 20) + 64];
                         size_t want = to - at < sizeof(copy) ? to - at : sizeof(copy);
@@ -156,6 +159,9 @@ static void no_bytes_of_a_task_stay(void **state)
         static const char last[] = "1";
 
         (void)state;
+#ifdef __SANITIZE_ADDRESS__
+        skip(); /* its allocator copies what it grows and keeps what was freed */
+#endif
         for (size_t i = 0; i < sizeof(leaving) / sizeof(leaving[0]); i++) {
                 rig_code(&rig, leaving[i], 400, &got);
                 rig_code(&rig, last, PATIENT, &got);
