@@ -20,7 +20,7 @@ import time
 from client import Client, Closed, Refused  # noqa: F401 (for the tests)
 
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
-PATIENCE = float(os.environ.get("POPPO_TEST_PATIENCE", "60"))
+PATIENCE = float(os.environ.get("POPPO_TEST_PATIENCE", "20"))
 
 # Orphans of a daemon become children of the test, where they are seen.
 PR_SET_CHILD_SUBREAPER = 36
