@@ -1,4 +1,5 @@
-/* Mapping, image and restoring. The address is fixed: the same pointers, so the same behaviour, in every run. */
+/* Mapping, image and restoring. The address is fixed: the same pointers, so the same behaviour, in every run.
+ */
 #include "worker/arena.h"
 
 #include "base/error.h"

@@ -1,7 +1,7 @@
 /*
- * The arena: one fixed run of memory that holds a whole JavaScript world. Its size is a task's memory limit, exactly.
- * arena_keep() copies what is used; arena_restore() copies it back and wipes what was used above it, so that the next
- * task starts from the same world and finds nothing of the last one.
+ * The arena: one fixed run of memory that holds a whole JavaScript world. Its size is a task's memory limit,
+ * exactly. arena_keep() copies what is used; arena_restore() copies it back and wipes what was used above it,
+ * so that the next task starts from the same world and finds nothing of the last one.
  */
 #pragma once
 

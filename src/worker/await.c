@@ -1,11 +1,13 @@
-/* A promise and its two callbacks share a small state object: which of them was called first, and with what. */
+/* A promise and its two callbacks share a small state object: which of them was called first, and with what.
+ */
 #include "worker/await.h"
 
 #include <stdbool.h>
 
 enum settled { PENDING, FULFILLED, REJECTED };
 
-/* Called by the promise, once or more often: the first call counts. The state hangs on the function itself. */
+/* Called by the promise, once or more often: the first call counts. The state hangs on the function itself.
+ */
 static duk_ret_t js_settle(duk_context *ctx)
 {
         duk_push_current_function(ctx);
@@ -62,13 +64,14 @@ static void settle(duk_context *ctx)
         push_callback(ctx, state, REJECTED);
         duk_call_method(ctx, 2);
         duk_pop(ctx);
-        /* Here, and only here, a task waits. Whatever may run later (jobs, timers) is to be run before the state is
-         * looked at; without any, what `then` did not settle at once stays as it is. */
+        /* Here, and only here, a task waits. Whatever may run later (jobs, timers) is to be run before the
+         * state is looked at; without any, what `then` did not settle at once stays as it is. */
         duk_get_prop_index(ctx, state, 0);
         how = duk_get_int(ctx, -1);
         if (how == PENDING)
-                (void)duk_error(ctx, DUK_ERR_ERROR, "the promise is still pending and nothing is left to run that could "
-                                                    "settle it");
+                (void)duk_error(ctx, DUK_ERR_ERROR,
+                        "the promise is still pending and nothing is left to run that could "
+                        "settle it");
         duk_get_prop_index(ctx, state, 1);
         if (how == REJECTED)
                 (void)duk_throw(ctx);

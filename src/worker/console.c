@@ -1,6 +1,6 @@
 /*
- * A line is made in a scratch buffer first, which may run the task's code, and is then taken into the logs at once: a
- * deadline that jumps out of here leaves no half entry.
+ * A line is made in a scratch buffer first, which may run the task's code, and is then taken into the logs at
+ * once: a deadline that jumps out of here leaves no half entry.
  */
 #include "worker/console.h"
 
@@ -12,7 +12,8 @@
 #include <math.h>
 #include <string.h>
 
-/* What an entry may take beside its text: the map's head, three keys, the level, the time, the text's head. */
+/* What an entry may take beside its text: the map's head, three keys, the level, the time, the text's head.
+ */
 enum { ENTRY_BYTES = 40 };
 
 static const char *const levels[] = {"log", "info", "debug", "warn", "error"};
@@ -117,7 +118,8 @@ static size_t room(const struct outcome *o)
         return used < console.max_bytes ? console.max_bytes - used : 0;
 }
 
-/* What is shown may log in its turn (a proxy's trap does): each line has its own part of the scratch, from `mark` on. */
+/* What is shown may log in its turn (a proxy's trap does): each line has its own part of the scratch, from
+ * `mark` on. */
 static duk_ret_t js_write(duk_context *ctx)
 {
         struct outcome *o = console.out;

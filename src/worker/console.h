@@ -1,4 +1,5 @@
-/* console.log, info, debug, warn and error: lines with a level and a time, kept in the outcome up to its bound. */
+/* console.log, info, debug, warn and error: lines with a level and a time, kept in the outcome up to its
+ * bound. */
 #pragma once
 
 #include "worker/outcome.h"

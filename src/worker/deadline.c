@@ -1,7 +1,7 @@
 /*
- * One handler for SIGALRM (time: deadline and beat), SIGPROF (CPU time) and SIGUSR1 (cancel, which carries the attempt's
- * generation). Every state it needs is here, and whatever it decides is checked against the attempt that runs now: a
- * signal that comes late finds nothing to do.
+ * One handler for SIGALRM (time: deadline and beat), SIGPROF (CPU time) and SIGUSR1 (cancel, which carries
+ * the attempt's generation). Every state it needs is here, and whatever it decides is checked against the
+ * attempt that runs now: a signal that comes late finds nothing to do.
  */
 #include "worker/deadline.h"
 
@@ -22,7 +22,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* How long to wait for a safe place, and how often before the worker gives itself up: about a second in all. */
+/* How long to wait for a safe place, and how often before the worker gives itself up: about a second in all.
+ */
 enum { RETRY_NS = 30000, RETRIES_MAX = 10000, BEAT_ROOM = 32 };
 
 static struct {
@@ -118,7 +119,8 @@ static void send_beat_if_due(int64_t now)
 {
         if (now < now_running.next_beat || now_running.held)
                 return;
-        /* Whole or not at all, as a frame this small is to a Unix socket. When the master does not read, it is lost. */
+        /* Whole or not at all, as a frame this small is to a Unix socket. When the master does not read, it
+         * is lost. */
         (void)!send(fixed.fd, fixed.beat, fixed.beat_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
         now_running.next_beat = now + fixed.beat_interval;
 }
@@ -232,7 +234,8 @@ int deadline_start(int fd, uint64_t heartbeat_ms)
         fixed.fd = fd;
         fixed.beat_interval = (int64_t)heartbeat_ms * NS_PER_MS;
         fill_limit_signals(&action.sa_mask);
-        if (sigaction(SIGALRM, &action, NULL) || sigaction(SIGPROF, &action, NULL) || sigaction(SIGUSR1, &action, NULL))
+        if (sigaction(SIGALRM, &action, NULL) || sigaction(SIGPROF, &action, NULL) ||
+                sigaction(SIGUSR1, &action, NULL))
                 return error_origin(-errno);
         now_running.next_beat = clock_now() + fixed.beat_interval;
         sigprocmask(SIG_UNBLOCK, &action.sa_mask, NULL);
@@ -251,8 +254,8 @@ void deadline_begin(sigjmp_buf *landing, const struct deadline_limits *l)
         now_running.deadline = l->timeout_ms ? l->started_ns + (int64_t)l->timeout_ms * NS_PER_MS : INT64_MAX;
         now_running.cpu_deadline = cpu_ns ? clock_read_ns(CLOCK_PROCESS_CPUTIME_ID) + cpu_ns : INT64_MAX;
         now_running.active = 1;
-        /* The timer is left alone when it comes early enough anyway: the handler sets it on. A cancel that came before
-         * its task is acted upon at once. */
+        /* The timer is left alone when it comes early enough anyway: the handler sets it on. A cancel that
+         * came before its task is acted upon at once. */
         if (now_running.has_cancelled && now_running.cancelled == l->generation)
                 arm(l->started_ns, l->started_ns);
         else if (now_running.deadline < now_running.armed_at)

@@ -1,13 +1,14 @@
 /*
- * The limits that stop a task: its timeout, its CPU time, the master's cancel. And the heartbeat, since all of them are
- * driven by the same signals.
+ * The limits that stop a task: its timeout, its CPU time, the master's cancel. And the heartbeat, since all
+ * of them are driven by the same signals.
  *
  *   if (deadline_set(landing)) { ... deadline_verdict() says why; the world must be restored ... }
  *   else { deadline_begin(...); run; deadline_end(); }
  *
- * A signal jumps to the landing only when it interrupted the engine's own code: there no lock of the C library is held,
- * and everything that the engine may have left half done lies in the arena. A frame of ours further up the stack may be
- * abandoned at any call into the engine; so our code leaves nothing half done across such a call.
+ * A signal jumps to the landing only when it interrupted the engine's own code: there no lock of the C
+ * library is held, and everything that the engine may have left half done lies in the arena. A frame of ours
+ * further up the stack may be abandoned at any call into the engine; so our code leaves nothing half done
+ * across such a call.
  */
 #pragma once
 
@@ -17,13 +18,14 @@
 #include <stdint.h>
 
 struct deadline_limits {
-        uint32_t generation;  /* a cancel must name it */
-        int64_t started_ns;   /* monotonic */
-        uint64_t timeout_ms;  /* 0 = unlimited */
-        uint64_t max_cpu_ms;  /* 0 = unlimited */
+        uint32_t generation; /* a cancel must name it */
+        int64_t started_ns;  /* monotonic */
+        uint64_t timeout_ms; /* 0 = unlimited */
+        uint64_t max_cpu_ms; /* 0 = unlimited */
 };
 
-/* Finds the engine's text; before lock-down, once. -ENOTSUP: the engine is linked in so that it cannot be told apart. */
+/* Finds the engine's text; before lock-down, once. -ENOTSUP: the engine is linked in so that it cannot be
+ * told apart. */
 int deadline_prepare(void);
 
 /* Installs the handlers and starts the beat on fd. */

@@ -1,7 +1,5 @@
-/*
- * An Error gives its name, message and stack. Anything else gives its text as the message and itself as `data`.
- * The engine's stacks name its own C files and the attributes of each call: those lines and words are taken out.
- */
+/* An Error gives its name, message and stack. Anything else gives its text as the message and itself as
+ * `data`. */
 #include "worker/failure.h"
 
 #include "worker/text.h"
@@ -21,101 +19,20 @@ static void append_cut(struct buf *out, struct bytes s)
                 buf_append(out, cut_mark, sizeof(cut_mark) - 1);
 }
 
-/* Pushes a property if it is a string. */
-static bool push_string_property(duk_context *ctx, const char *key)
+/* Takes a property if it is a string. */
+static void take_property(duk_context *ctx, const char *key, struct buf *out)
 {
         duk_get_prop_string(ctx, -1, key);
         if (duk_is_string(ctx, -1) && !duk_is_symbol(ctx, -1))
-                return true;
-        duk_pop(ctx);
-        return false;
-}
-
-static void take_property(duk_context *ctx, const char *key, struct buf *out)
-{
-        if (!push_string_property(ctx, key))
-                return;
-        append_cut(out, text_at(ctx, -1));
+                append_cut(out, text_at(ctx, -1));
         duk_pop(ctx);
 }
-
-/* ---- stacks ---- */
-
-static const char frame_mark[] = "    at ";
-
-static bool starts_with(struct bytes s, const char *text)
-{
-        size_t n = strlen(text);
-
-        return s.len >= n && !memcmp(s.data, text, n);
-}
-
-static bool ends_with(struct bytes s, const char *text)
-{
-        size_t n = strlen(text);
-
-        return s.len >= n && !memcmp(s.data + s.len - n, text, n);
-}
-
-static bool contains(struct bytes s, const char *text)
-{
-        return memmem(s.data, s.len, text, strlen(text)) != NULL;
-}
-
-/* A frame of the engine's own, or of the worker's: of no use to the one who wrote the task. */
-static bool is_inner_frame(struct bytes line)
-{
-        if (ends_with(line, " internal") && !contains(line, "(task.js:"))
-                return true;
-        return starts_with(line, "    at [anon] () native");
-}
-
-/* "    at f (task.js:3) strict preventsyield" up to the parenthesis; "    at map () native ..." gets its word inside. */
-static void append_frame(struct buf *out, struct bytes line)
-{
-        const uint8_t *close = memrchr(line.data, ')', line.len);
-
-        if (!close) {
-                append_cut(out, line);
-        } else if (close[-1] == '(') {
-                append_cut(out, (struct bytes){line.data, (size_t)(close - line.data)});
-                append_cut(out, (struct bytes){(const uint8_t *)"native)", 7});
-        } else {
-                append_cut(out, (struct bytes){line.data, (size_t)(close - line.data) + 1});
-        }
-}
-
-static void append_stack(struct buf *out, struct bytes stack)
-{
-        const uint8_t *at = stack.data, *end = stack.data + stack.len;
-
-        while (at < end) {
-                const uint8_t *stop = memchr(at, '\n', (size_t)(end - at));
-                struct bytes line = {at, (size_t)((stop ? stop : end) - at)};
-                bool is_frame = starts_with(line, frame_mark);
-
-                at = stop ? stop + 1 : end;
-                if (is_frame && is_inner_frame(line))
-                        continue;
-                if (buf_size(out))
-                        append_cut(out, (struct bytes){(const uint8_t *)"\n", 1});
-                if (is_frame)
-                        append_frame(out, line);
-                else
-                        append_cut(out, line);
-        }
-}
-
-/* ---- thrown values ---- */
 
 static void describe_error(duk_context *ctx, struct outcome *out)
 {
         take_property(ctx, "name", &out->name);
         take_property(ctx, "message", &out->message);
-        if (push_string_property(ctx, "stack")) {
-                append_stack(&out->stack, text_at(ctx, -1));
-                duk_pop(ctx);
-        }
+        take_property(ctx, "stack", &out->stack);
 }
 
 static duk_ret_t write_data(duk_context *ctx, void *udata)
@@ -162,6 +79,7 @@ void failure_describe(duk_context *ctx, enum wire_code code, struct outcome *out
 {
         outcome_fail(out, code, "%s", "");
         if (duk_safe_call(ctx, describe, out, 1, 1) != DUK_EXEC_SUCCESS && !buf_size(&out->message))
-                outcome_fail(out, code, "a value was thrown that cannot be described: its own toString or a getter throws");
+                outcome_fail(out, code,
+                        "a value was thrown that cannot be described: its own toString or a getter throws");
         duk_pop(ctx);
 }

@@ -1,6 +1,6 @@
 /*
- * Blocks lie one behind the other. A block's header is its size; while it is free, its last word repeats the size for
- * the next block to find its start, and its first two words link it into the list of its size class.
+ * Blocks lie one behind the other. A block's header is its size; while it is free, its last word repeats the
+ * size for the next block to find its start, and its first two words link it into the list of its size class.
  */
 #include "worker/heap.h"
 
@@ -52,22 +52,23 @@ static struct heap_block *block_before(struct heap_block *b)
         return (struct heap_block *)((uint8_t *)b - b->prev_size - HEADER);
 }
 
-struct class {
+struct size_class {
         unsigned int row, column;
 };
 
-static struct class class_of(size_t size)
+static struct size_class class_of(size_t size)
 {
         unsigned int log;
 
         if (size < LINEAR)
-                return (struct class){0, (unsigned int)(size / GRAIN)};
+                return (struct size_class){0, (unsigned int)(size / GRAIN)};
         log = 63u - (unsigned int)__builtin_clzl(size);
-        return (struct class){log - LINEAR_BITS + 1, (unsigned int)(size >> (log - COLUMN_BITS)) & (HEAP_COLUMNS - 1)};
+        return (struct size_class){
+                log - LINEAR_BITS + 1, (unsigned int)(size >> (log - COLUMN_BITS)) & (HEAP_COLUMNS - 1)};
 }
 
 /* The first class in which every block is large enough. */
-static struct class class_for(size_t size)
+static struct size_class class_for(size_t size)
 {
         if (size >= LINEAR)
                 size += (UINT64_C(1) << (63 - __builtin_clzl(size) - COLUMN_BITS)) - 1;
@@ -76,7 +77,7 @@ static struct class class_for(size_t size)
 
 static void link_free(struct heap *h, struct heap_block *b)
 {
-        struct class c = class_of(size_of(b));
+        struct size_class c = class_of(size_of(b));
         struct heap_block **list = &h->lists[c.row][c.column], *after = block_after(h, b);
 
         b->size |= IS_FREE;
@@ -93,7 +94,7 @@ static void link_free(struct heap *h, struct heap_block *b)
 
 static void unlink_free(struct heap *h, struct heap_block *b)
 {
-        struct class c = class_of(size_of(b));
+        struct size_class c = class_of(size_of(b));
         struct heap_block *after = block_after(h, b);
 
         b->size &= ~(size_t)IS_FREE;
@@ -114,7 +115,7 @@ static void unlink_free(struct heap *h, struct heap_block *b)
 
 static struct heap_block *find_free(const struct heap *h, size_t size)
 {
-        struct class c = class_for(size);
+        struct size_class c = class_for(size);
         uint32_t columns;
         uint64_t rows;
 

@@ -1,9 +1,10 @@
 /*
- * The allocator under the JavaScript heap. All of its state lies at the start of the memory it manages, so that copying
- * the used part back restores it together with everything that was allocated (arena.h).
+ * The allocator under the JavaScript heap. All of its state lies at the start of the memory it manages, so
+ * that copying the used part back restores it together with everything that was allocated (arena.h).
  *
- * Two-level segregated fit: constant time, freed neighbours are joined at once. What was never used lies above `wild`
- * and is taken only when no free block fits, so that memory stays dense and untouched pages stay untouched.
+ * Two-level segregated fit: constant time, freed neighbours are joined at once. What was never used lies
+ * above `wild` and is taken only when no free block fits, so that memory stays dense and untouched pages stay
+ * untouched.
  */
 #pragma once
 

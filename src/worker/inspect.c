@@ -153,8 +153,10 @@ static bool show_by_class(struct inspector *in, duk_idx_t idx)
         static const struct {
                 enum world_object prototype, method;
         } classes[] = {
-                {WORLD_DATE_PROTOTYPE, WORLD_DATE_TO_ISO},      {WORLD_REGEXP_PROTOTYPE, WORLD_REGEXP_TO_STRING},
-                {WORLD_NUMBER_PROTOTYPE, WORLD_NUMBER_VALUE},   {WORLD_STRING_PROTOTYPE, WORLD_STRING_VALUE},
+                {WORLD_DATE_PROTOTYPE, WORLD_DATE_TO_ISO},
+                {WORLD_REGEXP_PROTOTYPE, WORLD_REGEXP_TO_STRING},
+                {WORLD_NUMBER_PROTOTYPE, WORLD_NUMBER_VALUE},
+                {WORLD_STRING_PROTOTYPE, WORLD_STRING_VALUE},
                 {WORLD_BOOLEAN_PROTOTYPE, WORLD_BOOLEAN_VALUE},
         };
 
@@ -279,7 +281,8 @@ static void show_primitive(struct inspector *in, duk_idx_t idx, bool inside)
                 return put_symbol(in, idx);
         if (duk_is_string(in->ctx, idx))
                 return inside ? put_quoted(in, idx) : put_string(in, idx);
-        if (duk_is_number(in->ctx, idx) && duk_get_number(in->ctx, idx) == 0 && signbit(duk_get_number(in->ctx, idx)))
+        if (duk_is_number(in->ctx, idx) && duk_get_number(in->ctx, idx) == 0 &&
+                signbit(duk_get_number(in->ctx, idx)))
                 return put(in, "-0");
         duk_dup(in->ctx, idx);
         duk_to_string(in->ctx, -1);

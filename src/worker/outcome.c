@@ -1,4 +1,5 @@
-/* The buffers of an attempt. Each is mapped on its own (worker.c sets malloc's threshold), so that growing leaves no copy. */
+/* The buffers of an attempt. Each is mapped on its own (worker.c sets malloc's threshold), so that growing
+ * leaves no copy. */
 #include "worker/outcome.h"
 
 #include "wire/pack.h"
@@ -21,8 +22,11 @@ int outcome_init(struct outcome *o, const struct wire_spawn_setup *setup)
                 struct buf *b;
                 size_t limit;
         } buffers[] = {
-                {&o->value, setup->max_result_bytes}, {&o->name, NAME_MAX_BYTES},     {&o->message, TEXT_MAX_BYTES},
-                {&o->stack, TEXT_MAX_BYTES},          {&o->logs, setup->max_log_bytes + 1},
+                {&o->value, setup->max_result_bytes},
+                {&o->name, NAME_MAX_BYTES},
+                {&o->message, TEXT_MAX_BYTES},
+                {&o->stack, TEXT_MAX_BYTES},
+                {&o->logs, setup->max_log_bytes + 1},
                 {&o->line, setup->max_log_bytes + 1},
         };
 

@@ -1,6 +1,6 @@
 /*
- * What an attempt left behind: a value or a failure, and its console output. It lies outside of the arena and outlives
- * the world; everything in it is bounded and is wiped before the next task.
+ * What an attempt left behind: a value or a failure, and its console output. It lies outside of the arena and
+ * outlives the world; everything in it is bounded and is wiped before the next task.
  */
 #pragma once
 
@@ -8,13 +8,13 @@
 #include "wire/codec.h"
 
 struct outcome {
-        enum wire_code code;     /* WIRE_OK: `value` holds the result's bytes */
-        struct buf value;        /* with a failure: its `data`, if there is any */
+        enum wire_code code;             /* WIRE_OK: `value` holds the result's bytes */
+        struct buf value;                /* with a failure: its `data`, if there is any */
         struct buf name, message, stack; /* UTF-8; empty = absent */
-        struct buf logs;         /* n_logs encoded entries */
+        struct buf logs;                 /* n_logs encoded entries */
         uint32_t n_logs;
-        bool truncated;          /* logs were cut */
-        struct buf line;         /* the console's scratch */
+        bool truncated;  /* logs were cut */
+        struct buf line; /* the console's scratch */
         uint64_t cpu_us, peak_bytes;
 };
 

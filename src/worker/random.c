@@ -1,4 +1,5 @@
-/* A pool outside the arena saves a system call for each number. It is empty at the fork, so no two workers share one. */
+/* A pool outside the arena saves a system call for each number. It is empty at the fork, so no two workers
+ * share one. */
 #include "worker/random.h"
 
 #include <stdint.h>

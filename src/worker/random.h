@@ -1,4 +1,5 @@
-/* Math.random() from the kernel: the engine's own generator lives in the image and would repeat itself in every task. */
+/* Math.random() from the kernel: the engine's own generator lives in the image and would repeat itself in
+ * every task. */
 #pragma once
 
 #include <duktape.h>

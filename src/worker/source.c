@@ -18,9 +18,10 @@ void source_begin(void)
         compiling = false;
 }
 
-/* Replaces the text on top by its function, or by the error. What is put around the code keeps its lines: nothing ends
- * a line before it, and the line that ends after it lets a comment at its end close. */
-static bool try_compile(duk_context *ctx, const char *before, struct bytes code, const char *after, duk_uint_t flags)
+/* Replaces the text on top by its function, or by the error. What is put around the code keeps its lines:
+ * nothing ends a line before it, and the line that ends after it lets a comment at its end close. */
+static bool try_compile(
+        duk_context *ctx, const char *before, struct bytes code, const char *after, duk_uint_t flags)
 {
         bool ok;
 
@@ -36,7 +37,8 @@ static bool try_compile(duk_context *ctx, const char *before, struct bytes code,
         return ok;
 }
 
-/* The line of the first brace that closes more than was opened, 0 if there is none; strings and comments count too. */
+/* The line of the first brace that closes more than was opened, 0 if there is none; strings and comments
+ * count too. */
 static int line_of_stray_brace(struct bytes code)
 {
         int depth = 0, line = 1;
@@ -50,8 +52,9 @@ static int line_of_stray_brace(struct bytes code)
         return 0;
 }
 
-/* The parser stops at the brace that closes the body and would drop what follows it. Where a brace looks too many, the
- * body is read once more with something behind it that cannot be part of it: only if that is never reached, it compiles. */
+/* The parser stops at the brace that closes the body and would drop what follows it. Where a brace looks too
+ * many, the body is read once more with something behind it that cannot be part of it: only if that is never
+ * reached, it compiles. */
 static void refuse_early_end(duk_context *ctx, struct bytes code)
 {
         int line = line_of_stray_brace(code);
@@ -112,7 +115,8 @@ static struct bytes without_tail(struct bytes code)
         return code;
 }
 
-/* In parentheses a declaration is an expression whose name is known inside of it. What does not parse so, like `var f =
+/* In parentheses a declaration is an expression whose name is known inside of it. What does not parse so,
+ * like `var f =
  * ...; f`, is taken as a program, and that one's error is the one that makes sense. */
 void source_push_function(duk_context *ctx, struct bytes code)
 {

@@ -1,6 +1,7 @@
 /*
- * Compiling what a task brings. The file is called task.js and lines count from the task's own first one. Each pushes a
- * function; a syntax error is thrown as such, and source_is_compiling() tells it from one that the task threw itself.
+ * Compiling what a task brings. The file is called task.js and lines count from the task's own first one.
+ * Each pushes a function; a syntax error is thrown as such, and source_is_compiling() tells it from one that
+ * the task threw itself.
  */
 #pragma once
 
@@ -9,7 +10,8 @@
 #include <duktape.h>
 #include <stdbool.h>
 
-/* A program: calling it gives its completion value. Code with a top-level `return` is compiled as a body instead. */
+/* A program: calling it gives its completion value. Code with a top-level `return` is compiled as a body
+ * instead. */
 void source_push_program(duk_context *ctx, struct bytes code);
 
 /* The body of a function without arguments. */

@@ -1,7 +1,8 @@
 /*
- * Everything below this function's frame is dead. The first part is wiped by hand, which is all that most tasks need; a
- * strip under it tells whether a task went deeper, since untouched stack is zero. Then the kernel takes back a step at a
- * time, each no larger than the gap that it keeps under a stack, until a clean strip is found.
+ * Everything below this function's frame is dead. The first part is wiped by hand, which is all that most
+ * tasks need; a strip under it tells whether a task went deeper, since untouched stack is zero. Then the
+ * kernel takes back a step at a time, each no larger than the gap that it keeps under a stack, until a clean
+ * strip is found.
  */
 #include "worker/stack.h"
 
@@ -12,8 +13,8 @@
 
 enum { SHALLOW = 32 * 1024, STRIP = 8 * 1024, STEP = 256 * 1024, PAGE_BYTES = 4096, WORD = sizeof(uint64_t) };
 
-/* Lays an array over the dead part, wipes it but for the strip at its low end, and says whether that is clean. It calls
- * nothing, which would leave an address below. */
+/* Lays an array over the dead part, wipes it but for the strip at its low end, and says whether that is
+ * clean. It calls nothing, which would leave an address below. */
 __attribute__((noinline)) static bool wipe_shallow(uintptr_t *end_of_strip)
 {
         volatile uint64_t dead[(STRIP + SHALLOW) / WORD];

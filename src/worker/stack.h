@@ -1,6 +1,6 @@
 /*
- * The native stack between tasks. What a task left there below our own frames is wiped, and the pages of a deep
- * recursion are given back, so that the next task finds neither bytes nor memory of the last one.
+ * The native stack between tasks. What a task left there below our own frames is wiped, and the pages of a
+ * deep recursion are given back, so that the next task finds neither bytes nor memory of the last one.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /*
- * The table of task types, and the frame around each: within its deadline a task is compiled, run, awaited and its value
- * written; what it throws is described. A type is one row: how its fields are checked and how its value comes about.
+ * The table of task types, and the frame around each: within its deadline a task is compiled, run, awaited
+ * and its value written; what it throws is described. A type is one row: how its fields are checked and how
+ * its value comes about.
  */
 #include "worker/task.h"
 

@@ -4,6 +4,6 @@
 #include "worker/deadline.h"
 #include "worker/outcome.h"
 
-/* Runs the client's task map in the world as it is and fills the outcome, whatever the task does. The world is to be
- * restored afterwards. */
+/* Runs the client's task map in the world as it is and fills the outcome, whatever the task does. The world
+ * is to be restored afterwards. */
 void task_run(struct bytes task, const struct deadline_limits *limits, struct outcome *out);

@@ -4,7 +4,13 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { REPLACEMENT = 0xfffd, SURROGATE = 0xd800, LOW_SURROGATE = 0xdc00, AFTER_SURROGATES = 0xe000, ASTRAL = 0x10000 };
+enum {
+        REPLACEMENT = 0xfffd,
+        SURROGATE = 0xd800,
+        LOW_SURROGATE = 0xdc00,
+        AFTER_SURROGATES = 0xe000,
+        ASTRAL = 0x10000
+};
 
 static bool is_high(uint32_t c)
 {
@@ -21,7 +27,8 @@ static unsigned int head_length(uint8_t head, uint32_t *bits)
 {
         static const struct {
                 uint8_t first, last, mask, length;
-        } heads[] = {{0x00, 0x7f, 0x7f, 1}, {0xc2, 0xdf, 0x1f, 2}, {0xe0, 0xef, 0x0f, 3}, {0xf0, 0xf4, 0x07, 4}};
+        } heads[] = {
+                {0x00, 0x7f, 0x7f, 1}, {0xc2, 0xdf, 0x1f, 2}, {0xe0, 0xef, 0x0f, 3}, {0xf0, 0xf4, 0x07, 4}};
 
         for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++)
                 if (head >= heads[i].first && head <= heads[i].last) {

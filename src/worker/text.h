@@ -1,7 +1,8 @@
 /*
- * Strings on their way in and out. The engine keeps them as CESU-8 (a character beyond U+FFFF is two surrogates of
- * three bytes each), and takes some byte sequences that are no UTF-8 for symbols and for keys of its own that must stay
- * out of a task's reach. So nothing from outside is pushed unchecked: what is not UTF-8 becomes U+FFFD, both ways.
+ * Strings on their way in and out. The engine keeps them as CESU-8 (a character beyond U+FFFF is two
+ * surrogates of three bytes each), and takes some byte sequences that are no UTF-8 for symbols and for keys
+ * of its own that must stay out of a task's reach. So nothing from outside is pushed unchecked: what is not
+ * UTF-8 becomes U+FFFD, both ways.
  */
 #pragma once
 

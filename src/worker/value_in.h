@@ -3,9 +3,9 @@
  *
  *   nil null · true, false · integers and floats: a number, the nearest one for integers beyond 2^53
  *   str: a string, bytes that are not UTF-8 replaced · bin: a Uint8Array
- *   array: an array · map: an object with an own property for each key, also for "__proto__"; a key that is not a
- *   string becomes one as JavaScript does it, and of equal keys the last one counts
- *   timestamp (extension -1): a Date · any other extension: {type, data}, data being a Uint8Array
+ *   array: an array · map: an object with an own property for each key, also for "__proto__"; a key that is
+ * not a string becomes one as JavaScript does it, and of equal keys the last one counts timestamp (extension
+ * -1): a Date · any other extension: {type, data}, data being a Uint8Array
  */
 #pragma once
 

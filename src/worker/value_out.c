@@ -2,10 +2,9 @@
  * What becomes what:
  *
  *   undefined, null                  nil                      true, false        bool
- *   whole number within +-2^53       integer                  any other number   float (NaN, Infinity and -0 too)
- *   string                           str; a lone surrogate becomes U+FFFD
- *   function, symbol                 left out of an object; nil anywhere else
- *   Date                             timestamp (extension -1); nil if it is invalid
+ *   whole number within +-2^53       integer                  any other number   float (NaN, Infinity and -0
+ * too) string                           str; a lone surrogate becomes U+FFFD function, symbol left out of an
+ * object; nil anywhere else Date                             timestamp (extension -1); nil if it is invalid
  *   Uint8Array, Uint8ClampedArray, ArrayBuffer, DataView, Buffer     bin
  *   any other typed array            array of numbers
  *   an object with toJSON            what toJSON(key) returns, without asking that one's toJSON again
@@ -67,8 +66,8 @@ static size_t format_path(const struct step *s, char *out, size_t n)
         if (!s->up)
                 len = snprintf(out, n, "result");
         else if (s->key.data)
-                len = snprintf(out + at, n - at, ".%.*s", (int)(s->key.len < PATH_ROOM ? s->key.len : PATH_ROOM),
-                        (const char *)s->key.data);
+                len = snprintf(out + at, n - at, ".%.*s",
+                        (int)(s->key.len < PATH_ROOM ? s->key.len : PATH_ROOM), (const char *)s->key.data);
         else
                 len = snprintf(out + at, n - at, "[%u]", s->index);
         return at + (size_t)len;
@@ -150,8 +149,12 @@ static const struct {
         enum world_object prototype;
         uint8_t element;
 } number_arrays[] = {
-        {WORLD_INT8_PROTOTYPE, 1},   {WORLD_INT16_PROTOTYPE, 2},  {WORLD_UINT16_PROTOTYPE, 2},
-        {WORLD_INT32_PROTOTYPE, 4},  {WORLD_UINT32_PROTOTYPE, 4}, {WORLD_FLOAT32_PROTOTYPE, 4},
+        {WORLD_INT8_PROTOTYPE, 1},
+        {WORLD_INT16_PROTOTYPE, 2},
+        {WORLD_UINT16_PROTOTYPE, 2},
+        {WORLD_INT32_PROTOTYPE, 4},
+        {WORLD_UINT32_PROTOTYPE, 4},
+        {WORLD_FLOAT32_PROTOTYPE, 4},
         {WORLD_FLOAT64_PROTOTYPE, 8},
 };
 
@@ -194,16 +197,20 @@ static void write_timestamp(struct writer *w, double ms)
         msgpack_pack_ext_body(&w->p->mp, bytes, sizeof(bytes));
 }
 
-/* Objects that stand for a primitive: their own prototype's method gives it, whatever the task made of the names. */
+/* Objects that stand for a primitive: their own prototype's method gives it, whatever the task made of the
+ * names. */
 static const struct {
         enum world_object prototype, method;
 } wrappers[] = {
-        {WORLD_NUMBER_PROTOTYPE, WORLD_NUMBER_VALUE},     {WORLD_STRING_PROTOTYPE, WORLD_STRING_VALUE},
-        {WORLD_BOOLEAN_PROTOTYPE, WORLD_BOOLEAN_VALUE},   {WORLD_REGEXP_PROTOTYPE, WORLD_REGEXP_TO_STRING},
+        {WORLD_NUMBER_PROTOTYPE, WORLD_NUMBER_VALUE},
+        {WORLD_STRING_PROTOTYPE, WORLD_STRING_VALUE},
+        {WORLD_BOOLEAN_PROTOTYPE, WORLD_BOOLEAN_VALUE},
+        {WORLD_REGEXP_PROTOTYPE, WORLD_REGEXP_TO_STRING},
         {WORLD_DATE_PROTOTYPE, WORLD_DATE_GET_TIME},
 };
 
-/* Pushes what the object stands for, or nothing: an object may have a class's prototype without being of the class. */
+/* Pushes what the object stands for, or nothing: an object may have a class's prototype without being of the
+ * class. */
 static bool push_unwrapped(struct writer *w, duk_idx_t idx, bool dates)
 {
         for (size_t i = 0; i < sizeof(wrappers) / sizeof(wrappers[0]); i++) {
@@ -356,7 +363,7 @@ static int write_plain(struct writer *w, duk_idx_t idx, struct step *step)
 static bool asks_to_json(struct writer *w, duk_idx_t idx)
 {
         return duk_is_object(w->ctx, idx) && !duk_is_buffer_data(w->ctx, idx) &&
-                !world_has_prototype(w->ctx, idx, WORLD_DATE_PROTOTYPE);
+               !world_has_prototype(w->ctx, idx, WORLD_DATE_PROTOTYPE);
 }
 
 static int write_value(struct writer *w, duk_idx_t idx, struct step *step)

@@ -15,8 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A buffer of this size or more is a mapping of its own to malloc: it grows by moving pages and goes back whole, so that
- * no piece of a task's bytes stays behind in freed memory. */
+/* A buffer of this size or more is a mapping of its own to malloc: it grows by moving pages and goes back
+ * whole, so that no piece of a task's bytes stays behind in freed memory. */
 enum { OWN_MAPPING = 64 * 1024, FRAME_HEADROOM = 512 * 1024 };
 
 static struct {
@@ -33,13 +33,14 @@ static void on_engine_fatal(void *udata, const char *message)
         _exit(WORKER_EXIT_ENGINE);
 }
 
-/* The engine's Date asks the C library for the local time. It is UTC, and no file is opened to learn that. */
+/* The engine's Date asks the C library for the local time. It is UTC, read now and asked
+ * for by the same name later, so that no file is opened again. */
 static void fix_time_zone(void)
 {
         struct tm tm;
         time_t now = 0;
 
-        setenv("TZ", "UTC0", 1);
+        setenv("TZ", "UTC", 1);
         tzset();
         localtime_r(&now, &tm);
         mktime(&tm);
@@ -117,7 +118,8 @@ static void reply(uint64_t seq)
         worker.logs.len = 0;
 }
 
-/* The task's frame is wiped where it lies, unless the next one is already behind it; then that one's room covers it. */
+/* The task's frame is wiped where it lies, unless the next one is already behind it; then that one's room
+ * covers it. */
 static void forget_task(void)
 {
         struct buf *in = &worker.channel.in;
@@ -148,8 +150,8 @@ static void serve(struct bytes frame)
         struct wire_worker_run body;
         struct wire_head head;
 
-        if (wire_open(frame, &head, &why) || !wire_str_is(head.op, WIRE_MESSAGE(worker_run)->name) || !head.has_seq ||
-                wire_decode(WIRE_MESSAGE(worker_run), frame, &body, &why))
+        if (wire_open(frame, &head, &why) || !wire_str_is(head.op, WIRE_MESSAGE(worker_run)->name) ||
+                !head.has_seq || wire_decode(WIRE_MESSAGE(worker_run), frame, &body, &why))
                 _exit(WORKER_EXIT_PROTOCOL);
         run(&body, head.seq);
         forget_task();
@@ -184,8 +186,6 @@ static void announce(struct bytes layers)
 
 _Noreturn void worker_js_run(int channel_fd, struct bytes layers)
 {
-        /* Lock-down empties the environment; without TZ the C library would look for a file. */
-        setenv("TZ", "UTC0", 1);
         if (open_buffers(channel_fd) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         if (deadline_start(channel_fd, worker.setup.heartbeat_ms) < 0)

@@ -6,6 +6,7 @@
 #include "worker/arena.h"
 #include "worker/console.h"
 #include "worker/random.h"
+#include "worker/trace.h"
 
 #include <errno.h>
 
@@ -19,11 +20,15 @@ static const char *const expressions[WORLD_OBJECTS] = {
 #include "worker/world.def"
 };
 
-/* Finalizers, coroutines, bytecode and raw pointers hang on Duktape; the rest is known to no other JavaScript. */
+/* Finalizers, coroutines, bytecode and raw pointers hang on Duktape; the rest is known to no other
+ * JavaScript. */
 static const struct {
         const char *owner, *name;
 } removed[] = {
-        {"globalThis", "Duktape"}, {"globalThis", "CBOR"}, {"Uint8Array", "allocPlain"}, {"Uint8Array", "plainOf"},
+        {"globalThis", "Duktape"},
+        {"globalThis", "CBOR"},
+        {"Uint8Array", "allocPlain"},
+        {"Uint8Array", "plainOf"},
 };
 
 static void remove_names(duk_context *ctx)
@@ -54,6 +59,7 @@ static duk_ret_t build(duk_context *ctx, void *udata)
         keep_objects(ctx);
         console_install(ctx);
         random_install(ctx);
+        trace_install(ctx);
         return 0;
 }
 
@@ -68,7 +74,8 @@ int world_build(duk_fatal_function on_fatal)
                 return error_origin(-ENOMEM);
         }
         duk_set_top(ctx, 0);
-        /* Twice, as the engine's manual asks: the first run may only have marked what the second one frees. */
+        /* Twice, as the engine's manual asks: the first run may only have marked what the second one frees.
+         */
         duk_gc(ctx, 0);
         duk_gc(ctx, 0);
         world.ctx = ctx;

@@ -1,8 +1,8 @@
 /*
  * The world that every task starts from: a JavaScript heap in the arena with its globals, built once.
  *
- * What a task does not see: Duktape, CBOR, require, files, the network, timers of the process. What it does see is
- * ES5.1 with Duktape's additions of later years, console, and Math.random() from the kernel.
+ * What a task does not see: Duktape, CBOR, require, files, the network, timers of the process. What it does
+ * see is ES5.1 with Duktape's additions of later years, console, and Math.random() from the kernel.
  */
 #pragma once
 

@@ -34,7 +34,9 @@ void rig_raise_stack(char **argv)
 
 struct wire_spawn_setup rig_setup(void)
 {
-        return (struct wire_spawn_setup){.max_memory_bytes = MEMORY, .heartbeat_ms = 60000, .max_result_bytes = 1 << 20,
+        return (struct wire_spawn_setup){.max_memory_bytes = MEMORY,
+                .heartbeat_ms = 60000,
+                .max_result_bytes = 1 << 20,
                 .max_log_bytes = 65536};
 }
 
@@ -164,7 +166,8 @@ void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_r
         rig_receive(r, out);
 }
 
-void rig_function(struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out)
+void rig_function(
+        struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out)
 {
         struct buf b;
         struct pack p;

@@ -35,7 +35,8 @@ int rig_stop(struct rig *r);
 void rig_send_code(struct rig *r, const char *code, uint64_t timeout_ms);
 void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_reply *out);
 /* {type:"execute-function", KEY: source, args}; args is an encoded array or empty. */
-void rig_function(struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out);
+void rig_function(
+        struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out);
 /* Any task map. */
 void rig_task(struct rig *r, struct bytes task, uint64_t timeout_ms, struct rig_reply *out);
 void rig_send(struct rig *r, struct bytes task, uint64_t timeout_ms);

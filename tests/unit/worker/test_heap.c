@@ -1,4 +1,5 @@
-/* The allocator, against a plain record of what it gave: contents stay, blocks do not meet, everything comes back. */
+/* The allocator, against a plain record of what it gave: contents stay, blocks do not meet, everything comes
+ * back. */
 #include "worker/heap.h"
 
 #include <setjmp.h>

@@ -35,7 +35,9 @@ static int stop(void **state)
 
 static void check_hello(void)
 {
-        rig_code(&rig, "var d = new Date(2020, 1, 1); return 'Hello ' + [3, 1, 2].sort().join('') + d.getMonth()", PATIENT, &got);
+        rig_code(&rig,
+                "var d = new Date(2020, 1, 1); return 'Hello ' + [3, 1, 2].sort().join('') + d.getMonth()",
+                PATIENT, &got);
         assert_string_equal(got.message, "");
         assert_string_equal(got.value, "\"Hello 1231\"");
 }
@@ -47,7 +49,8 @@ static const char *const endless[] = {
         "for (;;) try { for (;;); } catch (e) {} finally { continue }",
         "var a = []; a[1e6] = 1; a[5e5] = 2; for (;;) a.sort()",
         "throw {toString: function () { for (;;); }}",
-        "var e = new Error('x'); Object.defineProperty(e, 'message', {get: function () { for (;;); }}); throw e",
+        "var e = new Error('x'); Object.defineProperty(e, 'message', {get: function () { for (;;); }}); "
+        "throw e",
         "({get a() { for (;;); }})",
         "({toJSON: function () { for (;;); }})",
         "({then: function () { for (;;); }})",
@@ -152,7 +155,8 @@ static void recursion_and_nesting_never_crash(void **state)
                 "var s = ''; for (var i = 0; i < 1e5; i++) s += '['; JSON.parse(s)",
                 "var o = {toJSON: function () { return JSON.stringify(o) }}; JSON.stringify(o)",
                 "var s = ''; for (var i = 0; i < 1e5; i++) s += '('; new RegExp(s)",
-                "var s = '', t = ''; for (var i = 0; i < 9000; i++) { s += '(?:'; t += ')*' } new RegExp(s + 'a' + t).test('aaaa')",
+                "var s = '', t = ''; for (var i = 0; i < 9000; i++) { s += '(?:'; t += ')*' } new RegExp(s + "
+                "'a' + t).test('aaaa')",
                 "var s = ''; for (var i = 0; i < 1e5; i++) s += '('; eval(s)",
                 "var s = ''; for (var i = 0; i < 1e5; i++) s += '{'; eval(s)",
                 "var s = ''; for (var i = 0; i < 1e5; i++) s += '!'; eval(s + '1')",

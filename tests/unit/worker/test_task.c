@@ -90,10 +90,13 @@ static void values_come_out_as_documented(void **state)
                 {"'\\ud83d\\ude00'", "\"\xf0\x9f\x98\x80\""},
                 {"'\xf0\x9f\x98\x80'.length", "2"},
                 {"'\\ud83d'", "\"\xef\xbf\xbd\""},
-                {"Object.create({inherited: 1}, {own: {value: 1, enumerable: true}, hidden: {value: 2}})", "{\"own\":1}"},
+                {"Object.create({inherited: 1}, {own: {value: 1, enumerable: true}, hidden: {value: 2}})",
+                        "{\"own\":1}"},
                 {"Object.create(Date.prototype)", "{}"},
-                {"Date.prototype.getTime = function () { return 5 }; [new Date(0)]", "[(-1:000000000000000000000000)]"},
-                {"var e = new TypeError('no'); e.stack = 's'; e", "{\"name\":\"TypeError\",\"message\":\"no\",\"stack\":\"s\"}"},
+                {"Date.prototype.getTime = function () { return 5 }; [new Date(0)]",
+                        "[(-1:000000000000000000000000)]"},
+                {"var e = new TypeError('no'); e.stack = 's'; e",
+                        "{\"name\":\"TypeError\",\"message\":\"no\",\"stack\":\"s\"}"},
                 {"new Proxy({a: 1}, {})", "{\"a\":1}"},
                 {"function f() {} f.x = 1; f", "null"},
         };
@@ -106,7 +109,8 @@ static void check_refused(const char *code, const char *error, const char *part)
 {
         rig_code(&rig, code, PATIENT, &got);
         if (strcmp(got.code, error) || !strstr(got.message, part))
-                fail_msg("%s\n  gave: %s %s %s, not %s %s", code, got.code, got.message, got.value, error, part);
+                fail_msg("%s\n  gave: %s %s %s, not %s %s", code, got.code, got.message, got.value, error,
+                        part);
 }
 
 static void bad_results_are_refused_by_name(void **state)
@@ -115,13 +119,16 @@ static void bad_results_are_refused_by_name(void **state)
         check_refused("var a = {b: {}}; a.b.c = [a]; a", "TASK_ERROR", "result.b.c[0] is result again");
         check_refused("var a = {x: {}}; a.x.y = a.x; a", "TASK_ERROR", "result.x.y is result.x again");
         check_refused("var a = []; for (var i = 0; i < 40; i++) a = [a]; a", "RESULT_TOO_LARGE", "28 levels");
-        check_refused("({toJSON: function f() { return {toJSON: f, x: {toJSON: f}} }})", "RESULT_TOO_LARGE", "28 levels");
+        check_refused("({toJSON: function f() { return {toJSON: f, x: {toJSON: f}} }})", "RESULT_TOO_LARGE",
+                "28 levels");
         check_refused("var s = 'x'; while (s.length < 2e6) s += s; s", "RESULT_TOO_LARGE", "maxResultBytes");
         check_refused("var a = []; a[4e9] = 1; a", "RESULT_TOO_LARGE", "maxResultBytes");
         check_refused("({get a() { throw new Error('mine') }})", "TASK_ERROR", "mine");
         check_refused("({toJSON: function () { throw new Error('json') }})", "TASK_ERROR", "json");
-        check_refused("new Proxy({}, {ownKeys: function () { throw new Error('trap') }})", "TASK_ERROR", "trap");
-        rig_code(&rig, "var a = []; for (var i = 0; i < 27; i++) a = [a]; a.x = a; var t = {}; [t, t] && a", PATIENT, &got);
+        check_refused(
+                "new Proxy({}, {ownKeys: function () { throw new Error('trap') }})", "TASK_ERROR", "trap");
+        rig_code(&rig, "var a = []; for (var i = 0; i < 27; i++) a = [a]; a.x = a; var t = {}; [t, t] && a",
+                PATIENT, &got);
         assert_string_equal(got.code, "");
         rig_code(&rig, "var t = {}; [t, t]", PATIENT, &got);
         assert_string_equal(got.value, "[{},{}]");
@@ -181,11 +188,14 @@ static void run_packed(const char *type, void (*fill)(struct pack *p))
 
 static void fill_context(struct pack *p)
 {
-        static const uint8_t seconds[] = {0xd6, 0xff, 0, 0, 0, 2}, other[] = {0xd4, 5, 9}, wild[] = {0xa3, 0x82, 'F', 'i'};
+        static const uint8_t seconds[] = {0xd6, 0xff, 0, 0, 0, 2}, other[] = {0xd4, 5, 9},
+                             wild[] = {0xa3, 0x82, 'F', 'i'};
 
-        pack_entry_text(p, "code", "[a, b instanceof Uint8Array, b, d instanceof Date && d.getTime(), x.type, x.data, big, Math, "
-                                   "Object.getPrototypeOf(o) === Object.prototype, Object.keys(o).join(), o.__proto__, "
-                                   "w.length, n[1], typeof globalThis.toString]");
+        pack_entry_text(p, "code",
+                "[a, b instanceof Uint8Array, b, d instanceof Date && d.getTime(), x.type, x.data, big, "
+                "Math, "
+                "Object.getPrototypeOf(o) === Object.prototype, Object.keys(o).join(), o.__proto__, "
+                "w.length, n[1], typeof globalThis.toString]");
         pack_text(p, "context");
         pack_map(p, 10);
         pack_entry_text(p, "a", "\xf0\x9f\x98\x80");
@@ -213,8 +223,9 @@ static void context_becomes_globals(void **state)
         (void)state;
         run_packed("execute-code", fill_context);
         assert_string_equal(got.message, "");
-        assert_string_equal(got.value, "[\"\xf0\x9f\x98\x80\",true,<7879>,2000,5,<09>,1.8446744073709552e+19,3,"
-                                       "true,\"__proto__\",{\"evil\":true},3,11,\"function\"]");
+        assert_string_equal(got.value,
+                "[\"\xf0\x9f\x98\x80\",true,<7879>,2000,5,<09>,1.8446744073709552e+19,3,"
+                "true,\"__proto__\",{\"evil\":true},3,11,\"function\"]");
 }
 
 static void fill_nonsense(struct pack *p)
@@ -237,11 +248,17 @@ static void wrong_tasks_are_refused(void **state)
 static void errors_keep_the_tasks_own_lines(void **state)
 {
         (void)state;
-        rig_code(&rig, "var x = 1;\nfunction inner() {\n  throw new TypeError('boom');\n}\n[1].map(inner);", PATIENT, &got);
+        rig_code(&rig, "var x = 1;\nfunction inner() {\n  throw new TypeError('boom');\n}\n[1].map(inner);",
+                PATIENT, &got);
         assert_string_equal(got.code, "TASK_ERROR");
         assert_string_equal(got.name, "TypeError");
         assert_string_equal(got.message, "boom");
-        assert_string_equal(got.stack, "TypeError: boom\n    at inner (task.js:3)\n    at map (native)\n    at global (task.js:5)");
+        assert_string_equal(got.stack,
+                "TypeError: boom\n    at inner (task.js:3)\n    at map (native)\n    at global (task.js:5)");
+        rig_code(&rig, "try { null.x } catch (e) { console.log(e); e.stack }", PATIENT, &got);
+        assert_string_equal(
+                got.value, "\"TypeError: cannot read property 'x' of null\n    at global (task.js:1)\"");
+        assert_non_null(strstr(got.logs, "of null\n    at global (task.js:1)\""));
         rig_code(&rig, "return 1;\n\nnull.x", PATIENT, &got);
         assert_string_equal(got.value, "1");
         rig_code(&rig, "if (0) return 1;\n\nnull.x", PATIENT, &got);
@@ -272,7 +289,8 @@ static void anything_can_be_thrown(void **state)
                 {"throw 42", "42", "42"},
                 {"throw undefined", "undefined", "null"},
                 {"throw Symbol('s')", "a symbol was thrown", "null"},
-                {"throw {toString: function () { throw 1 }}", "a value was thrown that cannot be described", ""},
+                {"throw {toString: function () { throw 1 }}", "a value was thrown that cannot be described",
+                        ""},
                 {"var a = {toString: function () { return 'cyclic' }}; a.a = a; throw a", "cyclic", ""},
         };
 
@@ -299,24 +317,30 @@ static void thenables_are_awaited(void **state)
 
         (void)state;
         CHECK(examples);
-        check_refused("({then: function (ok, no) { no(new TypeError('rejected')) }})", "TASK_ERROR", "rejected");
+        check_refused(
+                "({then: function (ok, no) { no(new TypeError('rejected')) }})", "TASK_ERROR", "rejected");
         check_refused("({then: function () {}})", "TASK_ERROR", "still pending");
         check_refused("({then: function () { throw new Error('in then') }})", "TASK_ERROR", "in then");
-        rig_function(&rig, "fn", "function () { return {then: function (ok) { ok(8) }} }", (struct bytes){0}, &got);
+        rig_function(&rig, "fn", "function () { return {then: function (ok) { ok(8) }} }", (struct bytes){0},
+                &got);
         assert_string_equal(got.value, "8");
 }
 
 static void what_a_task_must_not_see_is_gone(void **state)
 {
         static const struct example examples[] = {
-                {"[typeof Duktape, typeof CBOR, typeof require, typeof print, typeof alert, typeof process, typeof module]",
-                        "[\"undefined\",\"undefined\",\"undefined\",\"undefined\",\"undefined\",\"undefined\",\"undefined\"]"},
+                {"[typeof Duktape, typeof CBOR, typeof require, typeof print, typeof alert, typeof process, "
+                 "typeof module]",
+                        "[\"undefined\",\"undefined\",\"undefined\",\"undefined\",\"undefined\","
+                        "\"undefined\",\"undefined\"]"},
                 {"[typeof globalThis.Duktape, typeof new Function('return this')().Duktape]",
                         "[\"undefined\",\"undefined\"]"},
-                {"Object.getOwnPropertyNames(globalThis).filter(function (n) { return /duk|cbor/i.test(n) })", "[]"},
+                {"Object.getOwnPropertyNames(globalThis).filter(function (n) { return /duk|cbor/i.test(n) })",
+                        "[]"},
                 {"[typeof Uint8Array.allocPlain, typeof Uint8Array.plainOf, typeof String.fromBufferRaw]",
                         "[\"undefined\",\"undefined\",\"undefined\"]"},
-                {"[new Date(2020, 6, 1).getTime() === Date.UTC(2020, 6, 1), new Date().getTimezoneOffset()]", "[true,0]"},
+                {"[new Date(2020, 6, 1).getTime() === Date.UTC(2020, 6, 1), new Date().getTimezoneOffset()]",
+                        "[true,0]"},
                 {"var a = Math.random(), b = Math.random(); a !== b && a >= 0 && a < 1", "true"},
                 {"try { eval('\\u00bf\\u0080bytecode'); 0 } catch (e) { e.name }", "\"SyntaxError\""},
         };
@@ -357,7 +381,8 @@ static void console_lines_are_kept(void **state)
                 if (!strstr(got.logs, text))
                         fail_msg("%s\n  gave %s", code, got.logs);
         }
-        rig_code(&rig, "console.log(1); console.info(2); console.debug(3); console.error(4); throw 1", PATIENT, &got);
+        rig_code(&rig, "console.log(1); console.info(2); console.debug(3); console.error(4); throw 1",
+                PATIENT, &got);
         assert_string_equal(got.code, "TASK_ERROR");
         assert_non_null(strstr(got.logs, "\"level\":\"log\",\"text\":\"1\""));
         assert_non_null(strstr(got.logs, "\"level\":\"error\",\"text\":\"4\""));

@@ -1,4 +1,5 @@
-/* One task leaves nothing to the next: no global, no changed prototype, no bytes in memory, no repeated random number. */
+/* One task leaves nothing to the next: no global, no changed prototype, no bytes in memory, no repeated
+ * random number. */
 #include "rig.h"
 
 #include "base/clock.h"
@@ -31,10 +32,12 @@ static unsigned int draw(unsigned int below)
 static const char survey[] =
         "var seen = [];"
         "function look(name, o) {"
-        "  if (o === null || (typeof o !== 'object' && typeof o !== 'function')) { seen.push(name + '=' + String(o)); return }"
+        "  if (o === null || (typeof o !== 'object' && typeof o !== 'function')) { seen.push(name + '=' + "
+        "String(o)); return }"
         "  Object.getOwnPropertyNames(o).forEach(function (k) {"
         "    var d = Object.getOwnPropertyDescriptor(o, k);"
-        "    seen.push(name + '.' + k + ':' + typeof d.value + (d.writable ? 'w' : '') + (d.enumerable ? 'e' : '') +"
+        "    seen.push(name + '.' + k + ':' + typeof d.value + (d.writable ? 'w' : '') + (d.enumerable ? 'e' "
+        ": '') +"
         "      (typeof d.value === 'function' ? d.value.name + d.value.length : ''))"
         "  })"
         "}"
@@ -46,11 +49,13 @@ static const char survey[] =
         "for (var i = 0; i < all.length; i++) hash = (hash * 33 + all.charCodeAt(i)) % 4294967296;"
         "[seen.length, hash]";
 
-static const char *const owners[] = {"globalThis", "Object", "Object.prototype", "Array.prototype", "Function.prototype",
-        "String.prototype", "Math", "JSON", "Date", "Date.prototype", "RegExp.prototype", "Error.prototype", "console",
-        "Uint8Array.prototype", "Number", "Symbol", "Reflect"};
-static const char *const names[] = {"length", "toString", "then", "toJSON", "constructor", "x", "random", "push", "log",
-        "stringify", "valueOf", "exec", "name", "prototype", "Array", "undefined", "get", "value", "0"};
+static const char *const owners[] = {"globalThis", "Object", "Object.prototype", "Array.prototype",
+        "Function.prototype", "String.prototype", "Math", "JSON", "Date", "Date.prototype",
+        "RegExp.prototype", "Error.prototype", "console", "Uint8Array.prototype", "Number", "Symbol",
+        "Reflect"};
+static const char *const names[] = {"length", "toString", "then", "toJSON", "constructor", "x", "random",
+        "push", "log", "stringify", "valueOf", "exec", "name", "prototype", "Array", "undefined", "get",
+        "value", "0"};
 static const char *const deeds[] = {
         "o[k] = function () { return 'polluted' }",
         "o[k] = 'polluted'",
@@ -91,8 +96,8 @@ static void no_task_sees_what_another_changed(void **state)
 
         (void)state;
         for (int i = 0; i < TASKS; i++) {
-                snprintf(code, sizeof(code), "var o = %s, k = '%s'; %s; %s", PICK(owners), PICK(names), PICK(deeds),
-                        draw(2) ? "o" : "'done'");
+                snprintf(code, sizeof(code), "var o = %s, k = '%s'; %s; %s", PICK(owners), PICK(names),
+                        PICK(deeds), draw(2) ? "o" : "'done'");
                 rig_code(&rig, code, 3, &got);
                 if (i % 12)
                         continue;
@@ -152,7 +157,8 @@ static void no_bytes_of_a_task_stay(void **state)
                 "var s = 'MARK1' + 'ERxyz'; console.log(s); throw new Error(s)",
                 "var s = 'MARK1' + 'ERxyz', a = []; for (var i = 0; i < 2000; i++) a.push(s + i); a.join()",
                 "var s = 'MARK1' + 'ERxyz', b = ''; while (b.length < 3e5) b += s; b",
-                "var s = 'MARK1' + 'ERxyz'; (function f(n) { return JSON.stringify({toJSON: function () { return n ? f(n - 1) : s }}) })(150)",
+                "var s = 'MARK1' + 'ERxyz'; (function f(n) { return JSON.stringify({toJSON: function () { "
+                "return n ? f(n - 1) : s }}) })(150)",
                 "var s = 'MARK1' + 'ERxyz', a = []; for (;;) a.push(s + a.length)",
                 "var s = 'MARK1' + 'ERxyz'; for (;;) s.split('').join('')",
         };
