@@ -99,6 +99,7 @@ void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct a
 
 bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
 {
+        bool asked = t->cancel_asked;
         struct worker *w;
 
         switch (scheduler_cancel(d->scheduler, t, clock_now())) {
@@ -108,7 +109,8 @@ bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
                 return true;
         case CANCEL_RUNNING:
                 w = pool_find(d->pool, t->attempts[t->n_attempts - 1].worker);
-                if (w)
+                /* Once: who asks again must not give it more time. */
+                if (w && !asked)
                         worker_cancel(w);
                 return false;
         case CANCEL_ENDED:

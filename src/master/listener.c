@@ -117,7 +117,7 @@ static void on_acceptable(struct ev_loop *ev, struct ev_io *w, int events)
         }
 }
 
-/* 0700 directories down to the socket's own, as a default path in XDG_RUNTIME_DIR or /run needs one. */
+/* The socket's own directory, as a default path in XDG_RUNTIME_DIR or /run needs one. */
 static int make_parent(const char *path)
 {
         char dir[PATH_MAX];
@@ -134,16 +134,29 @@ static int make_parent(const char *path)
         return 0;
 }
 
+/* We hold the lock: whoever left a socket here is dead. Anything but a socket is somebody's, and stays. */
+static int remove_stale(const char *path)
+{
+        struct stat st;
+
+        if (lstat(path, &st) < 0)
+                return errno == ENOENT ? 0 : error_origin(-errno);
+        if (!S_ISSOCK(st.st_mode))
+                return error_origin(-EEXIST);
+        return unlink(path) < 0 && errno != ENOENT ? error_origin(-errno) : 0;
+}
+
 static int bind_at(int fd, const char *path, mode_t mode)
 {
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        int r;
 
         if (strlen(path) >= sizeof(addr.sun_path))
                 return error_origin(-ENAMETOOLONG);
         strcpy(addr.sun_path, path);
-        /* We hold the lock: whoever left a socket here is dead. */
-        if (unlink(path) < 0 && errno != ENOENT)
-                return error_origin(-errno);
+        r = remove_stale(path);
+        if (r < 0)
+                return r;
         /* The mode comes by fchmod before bind, so that the socket is never open wider than it should be. */
         if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
                 return error_origin(-errno);
@@ -166,11 +179,17 @@ static int take_lock(struct listener *l, pid_t *owner)
 
 static int open_socket(struct listener *l)
 {
+        int r;
+
         l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (l->fd < 0 || l->spare_fd < 0)
                 return error_origin(-errno);
-        return bind_at(l->fd, l->path, l->rules.mode);
+        r = bind_at(l->fd, l->path, l->rules.mode);
+        /* Unbound, or listener_close() would remove a file that is not ours. */
+        if (r < 0)
+                close(TAKE_FD(l->fd));
+        return r;
 }
 
 int listener_init(struct listener *l, struct loop *loop, const char *path, const struct listener_rules *rules,

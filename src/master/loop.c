@@ -31,9 +31,18 @@ static void on_before_sleep(struct ev_loop *ev, struct ev_prepare *w, int events
 
         (void)ev;
         (void)events;
+        ev_idle_stop(l->ev, &l->awake);
         l->tick(l);
         flush_all(l);
         bury_all(l);
+}
+
+/* That it is active is all there is to it. */
+static void on_awake(struct ev_loop *ev, struct ev_idle *w, int events)
+{
+        (void)ev;
+        (void)w;
+        (void)events;
 }
 
 int loop_init(struct loop *l, void (*tick)(struct loop *))
@@ -46,6 +55,7 @@ int loop_init(struct loop *l, void (*tick)(struct loop *))
         list_init(&l->graves);
         ev_prepare_init(&l->before_sleep, on_before_sleep);
         l->before_sleep.data = l;
+        ev_idle_init(&l->awake, on_awake);
         ev_prepare_start(l->ev, &l->before_sleep);
         return 0;
 }
@@ -56,6 +66,7 @@ void loop_fini(struct loop *l)
                 return;
         bury_all(l);
         ev_prepare_stop(l->ev, &l->before_sleep);
+        ev_idle_stop(l->ev, &l->awake);
         ev_loop_destroy(l->ev);
         l->ev = NULL;
 }
@@ -64,6 +75,11 @@ void loop_mark_dirty(struct loop *l, struct flushable *f)
 {
         if (list_empty(&f->node))
                 list_push_back(&l->dirty, &f->node);
+}
+
+void loop_come_round(struct loop *l)
+{
+        ev_idle_start(l->ev, &l->awake);
 }
 
 void loop_bury(struct loop *l, struct grave *g)

@@ -16,6 +16,7 @@ struct loop {
         struct ev_prepare before_sleep;
         struct list dirty;  /* struct flushable: have something to send */
         struct list graves; /* struct grave: wait to be freed */
+        struct ev_idle awake; /* active: the next sleep is none */
         void (*tick)(struct loop *);
 };
 
@@ -34,6 +35,8 @@ int loop_init(struct loop *l, void (*tick)(struct loop *));
 void loop_fini(struct loop *l);
 
 void loop_mark_dirty(struct loop *l, struct flushable *f);
+/* The loop comes round once more instead of sleeping: for what happens behind the tick and no event will announce. */
+void loop_come_round(struct loop *l);
 /* At most once for each grave. */
 void loop_bury(struct loop *l, struct grave *g);
 

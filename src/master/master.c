@@ -102,7 +102,8 @@ static void on_attempt_ended(struct pool *p, struct worker *w, const struct atte
 
 static void on_task_ended(struct dispatch *d, struct task *t)
 {
-        session_task_ended(container_of(d, struct supervisor, dispatch), t);
+        (void)d;
+        session_task_ended(t);
 }
 
 static struct pool *pool_of(struct spawner_link *l)
@@ -114,8 +115,9 @@ static void on_spawner_ready(struct spawner_link *l)
 {
         struct supervisor *s = container_of(l, struct supervisor, spawner);
 
-        if (l->restarts)
+        if (s->announced)
                 return;
+        s->announced = true;
         log_info("ready", "poppod %s pid %d serves on %s", POPPO_VERSION, getpid(), s->socket_path);
         if (notify_service("READY=1") < 0)
                 log_warn("ready", "the service manager could not be told");

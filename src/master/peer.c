@@ -4,8 +4,7 @@
 #include "base/error.h"
 #include "wire/cursor.h"
 
-
-enum { HIGH_WATER = 1024 * 1024, LOW_WATER = 64 * 1024 };
+enum { HIGH_WATER = 1024 * 1024, LOW_WATER = 64 * 1024, DRAIN_READS = 64 };
 
 static void refuse(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
 {
@@ -64,7 +63,7 @@ static void handle_frame(struct peer *p, struct bytes frame)
         struct wire_head head;
         struct wire_refusal why = {0};
 
-        if (wire_open(frame, &head, &why))
+        if (wire_open_within(frame, p->ops->depth_max ? p->ops->depth_max : WIRE_DEPTH_MAX, &head, &why))
                 return refuse(p, head.has_seq ? head.seq : 0, &why, true);
         if (head.event.len) {
                 wire_refuse(&why, WIRE_BAD_FRAME, "events only come from the supervisor");
@@ -121,8 +120,16 @@ static void resume(struct peer *p)
                 return;
         p->held = false;
         ev_io_start(p->loop->ev, &p->reader);
-        /* Frames that were already read must not wait for more bytes to come. */
+        /* Frames that were already read must not wait for more bytes to come, nor their answers for the next event. */
         ev_feed_event(p->loop->ev, &p->reader, EV_READ);
+        loop_come_round(p->loop);
+}
+
+/* What the owner makes of it may want the tick, which is over when this comes from a flush. */
+static void tell_closed(struct peer *p, const char *reason)
+{
+        loop_come_round(p->loop);
+        p->ops->on_closed(p, reason);
 }
 
 static void flush(struct peer *p)
@@ -131,6 +138,8 @@ static void flush(struct peer *p)
 
         if (p->closed)
                 return;
+        if (p->given_up)
+                return tell_closed(p, p->given_up);
         r = channel_flush(&p->channel);
         resume(p);
         if (r == CHANNEL_AGAIN)
@@ -138,7 +147,7 @@ static void flush(struct peer *p)
         else
                 ev_io_stop(p->loop->ev, &p->writer);
         if (r == CHANNEL_CLOSED || r < 0)
-                p->ops->on_closed(p, r < 0 ? error_text(r) : "closed by the peer");
+                tell_closed(p, r < 0 ? error_text(r) : "closed by the peer");
 }
 
 static void on_writable(struct ev_loop *ev, struct ev_io *w, int events)
@@ -177,10 +186,22 @@ void peer_close(struct peer *p)
         p->channel.fd = -1;
 }
 
+/* Bounded: one that writes as fast as we read must not keep us here. A socket's buffer holds far less than this. */
 void peer_drain(struct peer *p)
 {
-        while (!p->closed && !channel_fill(&p->channel))
+        handle_frames(p);
+        for (int i = 0; i < DRAIN_READS && !p->closed && !p->held && !channel_fill(&p->channel); i++)
                 handle_frames(p);
+}
+
+void peer_give_up(struct peer *p, const char *reason)
+{
+        if (p->closed || p->given_up)
+                return;
+        p->given_up = reason;
+        p->held = true;
+        ev_io_stop(p->loop->ev, &p->reader);
+        loop_mark_dirty(p->loop, &p->flushable);
 }
 
 void peer_fini(struct peer *p)
@@ -198,10 +219,10 @@ static int queued(struct peer *p, int r)
 
 int peer_send(struct peer *p, const struct wire_message *m, uint64_t seq, const void *body)
 {
-        return p->closed ? 0 : queued(p, channel_send(&p->channel, m, seq, body));
+        return p->closed || p->given_up ? 0 : queued(p, channel_send(&p->channel, m, seq, body));
 }
 
 int peer_refuse(struct peer *p, uint64_t seq, const struct wire_refusal *why, int64_t retry_after_ms)
 {
-        return p->closed ? 0 : queued(p, wire_encode_refusal(&p->channel.out, seq, why, retry_after_ms));
+        return p->closed || p->given_up ? 0 : queued(p, wire_encode_refusal(&p->channel.out, seq, why, retry_after_ms));
 }

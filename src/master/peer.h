@@ -18,6 +18,7 @@ struct peer_handler {
 struct peer_ops {
         const char *name;
         enum wire_peer from;
+        unsigned int depth_max;              /* how deep its frames may nest; 0: as deep as any */
         const struct wire_message *reply;    /* what {ok:true} of this peer is; NULL: it may not reply */
         const struct peer_handler *handlers; /* WIRE_IDS of them; NULL calls are not permitted */
         /* The peer answered {ok:false}. Needed where reply is set. */
@@ -37,6 +38,7 @@ struct peer {
         enum wire_when state; /* WIRE_GREETING at first */
         bool closed;          /* no callback from now on */
         bool held;            /* not read from until it has read what waits for it */
+        const char *given_up; /* why its end comes at the next flush; NULL: it does not */
 };
 
 /* Takes the descriptor over, which must be non-blocking. */
@@ -44,6 +46,9 @@ void peer_init(struct peer *p, struct loop *loop, int fd, const struct peer_ops 
 
 /* Stops all watching and closes the descriptor. Twice is harmless. */
 void peer_close(struct peer *p);
+/* Ends a peer from inside anybody's callback: it hears and says nothing more, and on_closed comes before the loop sleeps.
+ * The reason is a constant. */
+void peer_give_up(struct peer *p, const char *reason);
 /* Handles what is already there, without waiting: before a judgement on a peer that may have spoken. */
 void peer_drain(struct peer *p);
 /* Frees the buffers too: not inside a callback of this peer. */

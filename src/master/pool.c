@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 
 enum { REPLY_SLACK = 128 * 1024 };
 
@@ -33,6 +34,21 @@ static void give_slot(struct pool *p, unsigned int slot)
 
 /* ---- starting ---- */
 
+/* From now on the scheduler counts on this worker. A successor that stands by is none of its business before that. */
+static void take_seat(struct worker *w)
+{
+        w->seated = true;
+        scheduler_seat_added(w->pool->scheduler, &w->seat, (enum task_class)w->class);
+        if (w->state == WORKER_SERVING)
+                scheduler_seat_ready(w->pool->scheduler, &w->seat, clock_now());
+}
+
+static void unlink_successor(struct worker *w)
+{
+        w->successor->predecessor = NULL;
+        w->successor = NULL;
+}
+
 /* A successor that stands by, or is on its way, takes an ordinary place. */
 static void promote_successor(struct worker *w)
 {
@@ -40,26 +56,20 @@ static void promote_successor(struct worker *w)
 
         if (!next)
                 return;
-        w->successor = NULL;
-        next->predecessor = NULL;
-        w->pool->n_successors--;
-        if (next->state == WORKER_SERVING)
-                scheduler_seat_ready(w->pool->scheduler, &next->seat, clock_now());
+        unlink_successor(w);
+        take_seat(next);
 }
 
 static void remove_worker(struct worker *w)
 {
-        struct pool *p = w->pool;
-
         list_unlink(&w->node);
-        give_slot(p, w->slot);
-        p->n_workers--;
-        if (w->predecessor) {
-                w->predecessor->successor = NULL;
-                p->n_successors--;
-        }
+        give_slot(w->pool, w->slot);
+        w->pool->n_workers--;
+        if (w->predecessor)
+                unlink_successor(w->predecessor);
         promote_successor(w);
-        scheduler_seat_gone(p->scheduler, &w->seat, clock_now());
+        if (w->seated)
+                scheduler_seat_gone(w->pool->scheduler, &w->seat, clock_now());
 }
 
 static void drop_request(struct worker *w)
@@ -82,12 +92,12 @@ static int start_worker(struct pool *p, enum task_class class, struct worker *pr
         }
         list_push_back(&p->workers, &w->node);
         p->n_workers++;
-        scheduler_seat_added(p->scheduler, &w->seat, class);
-        if (predecessor) {
-                w->predecessor = predecessor;
+        w->class = (uint8_t)class;
+        w->predecessor = predecessor;
+        if (predecessor)
                 predecessor->successor = w;
-                p->n_successors++;
-        }
+        else
+                take_seat(w);
         r = spawner_link_request(p->spawner, w->id, class, w->slot);
         if (r < 0)
                 drop_request(w);
@@ -118,15 +128,13 @@ static void start_succeeded(struct pool *p)
 
 /* ---- scaling ---- */
 
-/* Successors are not counted: each stands for a worker that is still there. */
 static struct autoscaler_input look(struct pool *p, int64_t now)
 {
         struct scheduler_load load = scheduler_load(p->scheduler);
         struct seat *oldest = scheduler_oldest_idle(p->scheduler);
 
-        return (struct autoscaler_input){.now = now, .alive = load.seats - p->n_successors,
-                .starting = load.starting - p->n_successors, .busy = load.busy, .idle = load.idle,
-                .runnable = load.runnable, .oldest_idle_since = oldest ? oldest->idle_since : now};
+        return (struct autoscaler_input){.now = now, .alive = load.seats, .starting = load.starting, .busy = load.busy,
+                .idle = load.idle, .runnable = load.runnable, .oldest_idle_since = oldest ? oldest->idle_since : now};
 }
 
 static bool grow(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
@@ -207,13 +215,19 @@ static void on_wake(struct ev_loop *ev, struct ev_timer *timer, int events)
         (void)events;
 }
 
+void pool_worker_condemned(struct worker *w)
+{
+        if (w->seated)
+                scheduler_seat_retire(w->pool->scheduler, &w->seat, clock_now());
+        if (w->predecessor)
+                unlink_successor(w->predecessor);
+        promote_successor(w);
+}
+
 void pool_retire(struct worker *w, const char *reason)
 {
-        bool busy = w->seat.state == SEAT_BUSY;
-
-        promote_successor(w);
-        scheduler_seat_retire(w->pool->scheduler, &w->seat, clock_now());
-        if (!busy)
+        pool_worker_condemned(w);
+        if (w->seat.state != SEAT_BUSY)
                 worker_end(w, reason);
         else
                 w->end_reason = reason;
@@ -228,7 +242,7 @@ static void recycle(struct worker *w)
         if (!w->task_limit || w->seat.retiring)
                 return;
         if (!w->successor && done >= w->task_limit / 2 && may_start(w->pool, clock_now()) &&
-                start_worker(w->pool, w->seat.class, w) < 0)
+                start_worker(w->pool, (enum task_class)w->class, w) < 0)
                 return log_warn("worker-error", "no successor for worker %u could be started", w->id);
         if (w->successor && w->successor->state == WORKER_SERVING && done >= w->task_limit)
                 pool_retire(w, "recycled");
@@ -269,14 +283,15 @@ void pool_worker_ready(struct worker *w, struct bytes layers)
         int64_t now = clock_now();
 
         start_succeeded(p);
+        w->was_ready = true;
         w->layers = intern_layers(p, layers);
         w->task_limit = draw_task_limit(p);
         p->started++;
         log_info("worker-started", "worker %u pid %d class %s slot %u in %.1f ms", w->id, w->pid,
-                task_class_name(w->seat.class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
-        if (!w->predecessor)
+                task_class_name((enum task_class)w->class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
+        if (w->seated)
                 scheduler_seat_ready(p->scheduler, &w->seat, now);
-        else
+        else if (w->predecessor)
                 recycle(w->predecessor);
 }
 
@@ -289,10 +304,18 @@ static void end_attempt(struct worker *w, const struct attempt_report *report)
                 recycle(w);
 }
 
+/* A worker's word, and sums are made of it: no more than all processors together had since the attempt began. */
+static int64_t plausible_cpu(const struct worker *w, uint64_t cpu_us)
+{
+        int64_t most = (clock_now() - w->seat.task->since) * get_nprocs_conf();
+
+        return cpu_us < (uint64_t)(most / NS_PER_US) ? (int64_t)cpu_us * NS_PER_US : most;
+}
+
 int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why)
 {
         struct attempt_report report = {.value = reply->value, .logs = reply->logs, .truncated = reply->truncated,
-                .cpu_ns = (int64_t)(reply->cpu_us * NS_PER_US), .max_memory_bytes = reply->max_memory_bytes,
+                .cpu_ns = plausible_cpu(w, reply->cpu_us), .max_memory_bytes = reply->max_memory_bytes,
                 .worker_lost = reply->spent || w->state == WORKER_ENDING};
         struct buf error = {0};
 
@@ -315,16 +338,18 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
         struct pool *p = w->pool;
         char text[200];
         enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
-        bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK;
+        bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK && w->end_reason;
+        bool useless = !w->was_ready || (w->seat.state != SEAT_BUSY && !w->seat.tasks_done && !expected);
 
         w->state = WORKER_ENDING; /* nothing below may try to end it once more */
         p->died++;
         log_at(expected ? LOG_INFO : LOG_WARN, "worker-terminated", "worker %u pid %d after %llu tasks: %s", w->id, w->pid,
-                (unsigned long long)w->seat.tasks_done, w->end_reason ? w->end_reason : text);
+                (unsigned long long)w->seat.tasks_done, expected ? w->end_reason : text);
         if (w->seat.state == SEAT_BUSY)
                 end_attempt(w, &(struct attempt_report){.code = code, .message = text, .worker_lost = true,
                         .cpu_ns = death->cpu_ns, .max_memory_bytes = death->max_rss_bytes});
-        if (w->seat.state == SEAT_STARTING && !p->closing)
+        /* One that dies on its first wait for work has not really started: the next ones must not follow without a pause. */
+        if (useless && !p->closing)
                 start_failed(p, text);
         remove_worker(w);
 }
@@ -364,8 +389,13 @@ void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)
         drop_request(w);
 }
 
-void pool_spawner_silent(struct pool *p)
+void pool_spawner_silent(struct worker *w)
 {
+        struct pool *p = w->pool;
+
+        peer_drain(&p->spawner->peer);
+        if (w->state != WORKER_REQUESTED || p->spawner->state != SPAWNER_READY)
+                return;
         log_error("spawner", "did not answer within startTimeout");
         spawner_link_kill(p->spawner);
 }

@@ -37,7 +37,7 @@ struct pool {
         const struct pool_ops *ops;
         struct autoscaler autoscaler;
         struct list workers;
-        uint32_t n_workers, n_successors, next_id;
+        uint32_t n_workers, next_id;
         uint64_t slots[POOL_SLOTS / 64]; /* bit: taken */
         struct breaker breaker;
         struct bytes layers[POOL_LAYERS_MAX]; /* each distinct answer once, for life */
@@ -74,7 +74,9 @@ void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason);
 void pool_spawner_lost(struct pool *p);
 
 /* From workers. */
-void pool_spawner_silent(struct pool *p);
+void pool_spawner_silent(struct worker *w);
+/* It was killed or shall go: no task may be sent to it any more, and its place is free. */
+void pool_worker_condemned(struct worker *w);
 void pool_worker_ready(struct worker *w, struct bytes layers);
 int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
 void pool_worker_died(struct worker *w, const struct worker_death *death);

@@ -48,7 +48,7 @@ static void write_worker(struct pack *p, const struct worker *w)
 
         pack_map(p, 5u + (project != NULL) + (task != NULL));
         pack_entry_int(p, "pid", w->pid);
-        pack_entry_text(p, "class", task_class_name(w->seat.class));
+        pack_entry_text(p, "class", task_class_name((enum task_class)w->class));
         pack_entry_text(p, "state", worker_state_name(w));
         pack_entry_uint(p, "tasks", w->seat.tasks_done);
         pack_entry_int(p, "startedAt", w->started_wall);
@@ -279,7 +279,7 @@ static void write_isolation(struct pack *p, const struct supervisor *s)
                 const struct worker *w = list_entry(node, struct worker, node);
 
                 if (w->layers.len)
-                        layers[w->seat.class] = w->layers;
+                        layers[w->class] = w->layers;
         }
         for (int i = 0; i < CLASSES; i++)
                 n += layers[i].len > 0;

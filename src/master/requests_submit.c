@@ -44,15 +44,15 @@ static int64_t ns_of_ms(uint64_t ms)
 
 #define OPTION(o, member, otherwise) (WIRE_HAS(o, task_options, member) ? (o)->member : (__typeof__((o)->member))(otherwise))
 
-/* The wall clock is asked once, here; from now on the task lives on the monotonic one. */
+/* The wall clock is asked once, here; from now on the task lives on the monotonic one, which ends in three centuries. */
 static int64_t earliest_start(const struct wire_task_options *o, int64_t now)
 {
-        int64_t at = 0;
+        int64_t at = 0, wait = (int64_t)o->run_at - clock_wall_ms();
 
         if (WIRE_HAS(o, task_options, delay) && o->delay)
                 at = now + ns_of_ms(o->delay);
-        if (WIRE_HAS(o, task_options, run_at) && (int64_t)o->run_at > clock_wall_ms()) {
-                int64_t run_at = now + ((int64_t)o->run_at - clock_wall_ms()) * NS_PER_MS;
+        if (WIRE_HAS(o, task_options, run_at) && wait > 0) {
+                int64_t run_at = wait < (INT64_MAX - now) / NS_PER_MS ? now + wait * NS_PER_MS : INT64_MAX - 1;
 
                 at = run_at > at ? run_at : at;
         }

@@ -14,12 +14,13 @@ enum { OUT_MAX = 256 * 1024 * 1024 };
 
 /* ---- answers ---- */
 
+/* Not closed here: a close cancels what the session owns, in the middle of telling others about the end of a task. */
 void session_reply(struct session *s, const struct wire_message *m, uint64_t seq, const void *body)
 {
         int r = peer_send(&s->peer, m, seq, body);
 
         if (r < 0)
-                session_close(s, r == -ENOBUFS ? "reads its replies too slowly" : error_text(r));
+                peer_give_up(&s->peer, r == -ENOBUFS ? "reads its replies too slowly" : "no memory for a reply");
 }
 
 static void answer_submit(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
@@ -72,27 +73,19 @@ void session_answer_now(struct session *s, struct task *t, const struct waiter *
         struct bytes record = write_record(s->supervisor, t);
 
         if (!record.len)
-                return session_close(s, "no memory for a record");
+                return peer_give_up(&s->peer, "no memory for a record");
         answers[call->kind](s, t, call, record);
 }
 
-/* An answer may close its session, which takes further waiters of that session with it: always the first one. */
-void session_task_ended(struct supervisor *s, struct task *t)
+void session_task_ended(struct task *t)
 {
-        struct bytes record;
         struct list *node;
 
-        if (list_empty(&t->waiters))
-                return;
-        record = write_record(s, t);
         while ((node = list_first(&t->waiters))) {
                 struct waiter call = *list_entry(node, struct waiter, by_task);
 
                 waiter_free(list_entry(node, struct waiter, by_task));
-                if (record.len)
-                        answers[call.kind](call.session, t, &call, record);
-                else
-                        session_close(call.session, "no memory for a record");
+                session_answer_now(call.session, t, &call);
         }
 }
 

@@ -40,6 +40,6 @@ static inline struct session *session_of(struct peer *p)
 void session_reply(struct session *s, const struct wire_message *m, uint64_t seq, const void *body);
 
 /* Tells everybody who waits for the task that it has ended. */
-void session_task_ended(struct supervisor *s, struct task *t);
+void session_task_ended(struct task *t);
 /* Answers one call for a task that has ended before it came: SUBMIT (of a known key), WAIT, CANCEL. */
 void session_answer_now(struct session *s, struct task *t, const struct waiter *call);

@@ -104,6 +104,14 @@ static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body
         return 0;
 }
 
+/* A worker whose descriptors got lost, for want of room for them: it is our child all the same. */
+static void reap_stranger(pid_t pid)
+{
+        kill(pid, SIGKILL);
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
 static int on_spawned(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         struct spawner_link *s = container_of(p, struct spawner_link, peer);
@@ -112,6 +120,7 @@ static int on_spawned(struct peer *p, uint64_t seq, const union wire_body *body,
         if (channel < 0 || pidfd < 0) {
                 if (channel >= 0)
                         close(channel);
+                reap_stranger((pid_t)body->spawn_reply.pid);
                 return wire_refuse(why, WIRE_BAD_FRAME, "a spawned worker came without its descriptors");
         }
         s->ops->on_spawned(s, seq, (pid_t)body->spawn_reply.pid, channel, pidfd);

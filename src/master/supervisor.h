@@ -38,6 +38,7 @@ struct supervisor {
         int64_t retry_after_ms; /* goes with the refusal that is being written; -1: none */
         int64_t started, started_wall;
         enum supervisor_state state;
+        bool announced; /* ready: said once, not for every new spawner */
         int state_lock_fd, log_fd;
         int exit_status;
         char socket_path[108];

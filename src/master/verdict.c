@@ -34,6 +34,7 @@ static const struct cause *find(const struct cause *table, size_t n, int number)
 
 enum wire_code verdict_of_death(const struct worker_death *d, enum wire_code ours, const char *reason, char *text, size_t size)
 {
+        const char *name = d->killed ? sigabbrev_np(d->status) : NULL;
         const struct cause *c = d->killed ? find(signals, sizeof(signals) / sizeof(*signals), d->status) :
                                             find(exits, sizeof(exits) / sizeof(*exits), d->status);
 
@@ -44,7 +45,8 @@ enum wire_code verdict_of_death(const struct worker_death *d, enum wire_code our
         if (c)
                 snprintf(text, size, "the worker %s", c->text);
         else if (d->killed)
-                snprintf(text, size, "the worker was killed by signal %d (%s)", d->status, sigabbrev_np(d->status));
+                snprintf(text, size, "the worker was killed by signal %d%s%s%s", d->status, name ? " (" : "", name ? name : "",
+                        name ? ")" : "");
         else
                 snprintf(text, size, "the worker exited with status %d", d->status);
         return c ? c->code : WIRE_WORKER_CRASHED;

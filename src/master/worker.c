@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "master/pool.h"
+#include "master/testimony.h"
+#include "wire/cursor.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -64,6 +66,13 @@ static void check_heartbeat(struct worker *w)
         worker_kill(w, WIRE_WORKER_CRASHED, "missed heartbeats");
 }
 
+static void check_start(struct worker *w)
+{
+        peer_drain(&w->peer);
+        if (w->state == WORKER_STARTING)
+                worker_kill(w, WIRE_WORKER_CRASHED, "not ready within startTimeout");
+}
+
 static void on_watch(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
         struct worker *w = timer->data;
@@ -73,9 +82,9 @@ static void on_watch(struct ev_loop *ev, struct ev_timer *timer, int events)
         if (w->state == WORKER_SERVING)
                 return check_heartbeat(w);
         if (w->state == WORKER_REQUESTED)
-                return pool_spawner_silent(w->pool);
+                return pool_spawner_silent(w);
         if (w->state == WORKER_STARTING)
-                return worker_kill(w, WIRE_WORKER_CRASHED, "not ready within startTimeout");
+                return check_start(w);
         send_signal(w, SIGKILL);
 }
 
@@ -105,8 +114,12 @@ static int on_ready(struct peer *p, uint64_t seq, const union wire_body *body, s
         struct worker *w = of_peer(p);
 
         (void)seq;
-        (void)why;
+        if (testimony_check_layers(body->worker_ready.layers, why))
+                return 1;
         p->state = WIRE_OPEN;
+        /* It came too late and was killed already. */
+        if (w->state != WORKER_STARTING)
+                return 0;
         w->state = WORKER_SERVING;
         w->last_heard = clock_now();
         watch_in(w, w->pool->config->heartbeat_interval * (w->pool->config->missed_heartbeats + 1));
@@ -129,11 +142,13 @@ static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *bod
         struct worker *w = of_peer(p);
 
         w->last_heard = clock_now();
-        if (w->seat.state != SEAT_BUSY || seq != w->seat.task->generation)
-                return wire_refuse(why, WIRE_BAD_FRAME, "a result for attempt %llu, which does not run here",
+        if (w->seat.state != SEAT_BUSY || seq != w->run)
+                return wire_refuse(why, WIRE_BAD_FRAME, "a result for run %llu, which is not under way",
                         (unsigned long long)seq);
         if (WIRE_HAS(reply, worker_run_reply, value) == WIRE_HAS(reply, worker_run_reply, error))
                 return wire_refuse(why, WIRE_BAD_FRAME, "a result must have either a value or an error");
+        if (WIRE_HAS(reply, worker_run_reply, logs) && testimony_check_logs(reply->logs, why))
+                return 1;
         ev_timer_stop(w->pool->loop->ev, &w->deadline);
         return pool_worker_replied(w, reply, why);
 }
@@ -159,22 +174,26 @@ static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *
         (void)seq;
         (void)fatal;
         log_error("worker-error", "worker %u pid %d: frame refused: %s", w->id, w->pid, why->message);
+        /* Nothing more is heard from it: what else it sent is not worth a line of the log each. */
+        peer_close(p);
         worker_kill(w, WIRE_WORKER_CRASHED, "sent a frame that is not in order");
 }
 
-/* A closed channel is no death: the pidfd tells of that. A worker that only closed it is of no use, though. */
+/* A closed channel is no death: the pidfd tells of that, and why. A worker that only closed it is of no use, though. */
 static void on_closed(struct peer *p, const char *reason)
 {
         struct worker *w = of_peer(p);
 
+        log_debug("worker", "worker %u pid %d: channel %s", w->id, w->pid, reason);
         peer_close(p);
         if (w->state != WORKER_ENDING)
-                worker_kill(w, WIRE_OK, reason);
+                worker_kill(w, WIRE_OK, NULL);
 }
 
 static const struct peer_ops peer_ops = {
         .name = "worker",
         .from = WIRE_WORKER,
+        .depth_max = WIRE_DEPTH_MAX - 1, /* a record stands one level deeper in what clients get */
         .reply = WIRE_MESSAGE(worker_run_reply),
         .handlers = handlers,
         .on_failure = on_failure,
@@ -219,10 +238,11 @@ static void on_death(struct ev_loop *ev, struct ev_io *io, int events)
         struct worker_death death;
 
         (void)events;
+        /* Its last words may still be in the socket: a result that was sent is a result. Before it is reaped, since they
+         * may get it killed, and its number is nobody's from then on. */
+        peer_drain(&w->peer);
         if (!reap(w, &death))
                 return;
-        /* Its last words may still be in the socket: a result that was sent is a result. */
-        peer_drain(&w->peer);
         ev_io_stop(ev, &w->death);
         ev_timer_stop(ev, &w->watch);
         ev_timer_stop(ev, &w->deadline);
@@ -286,15 +306,15 @@ int worker_run(struct worker *w, const struct task *t)
         WIRE_SET(&body, worker_run, timeout, (uint64_t)(t->timeout / NS_PER_MS));
         if (t->timeout)
                 deadline_in(w, t->timeout / NS_PER_MS + w->pool->config->kill_grace);
-        return peer_send(&w->peer, WIRE_MESSAGE(worker_run), t->generation, &body);
+        return peer_send(&w->peer, WIRE_MESSAGE(worker_run), ++w->run, &body);
 }
 
 void worker_cancel(struct worker *w)
 {
-        /* The generation goes along: a cancel that comes late must not touch the next task. */
-        union sigval generation = {.sival_int = (int)w->seat.task->generation};
+        /* The run goes along: a cancel that comes late must not touch the next task. */
+        union sigval run = {.sival_int = (int)w->run};
 
-        if (sigqueue(w->pid, SIGUSR1, generation) < 0)
+        if (sigqueue(w->pid, SIGUSR1, run) < 0)
                 log_error("worker", "worker %u pid %d cannot be asked to cancel: %s", w->id, w->pid, strerror(errno));
         deadline_in(w, w->pool->config->kill_grace);
 }
@@ -313,6 +333,8 @@ void worker_kill(struct worker *w, enum wire_code verdict, const char *reason)
 {
         if (w->state == WORKER_ENDING && w->verdict != WIRE_OK)
                 return;
+        if (w->state == WORKER_SERVING)
+                pool_worker_condemned(w);
         w->state = WORKER_ENDING;
         w->verdict = verdict;
         w->end_reason = reason;

@@ -22,6 +22,10 @@ struct worker {
         struct list node; /* of pool->workers */
         struct pool *pool;
         enum worker_state state;
+        uint8_t class; /* enum task_class */
+        bool was_ready;
+        bool seated; /* the scheduler counts on it; a successor that stands by is not */
+        uint32_t run; /* numbers the runs of this worker: a late message or signal of an earlier one shows by it */
         uint32_t id;
         unsigned int slot;
         pid_t pid;

@@ -23,6 +23,8 @@ struct wire_head {
 
 /* Positive: refused, and `why` says so. BAD_FRAME for all faults of the bytes and the envelope. */
 int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *why);
+/* The same for frames that may nest less deep, since parts of them will be put into others. At most WIRE_DEPTH_MAX. */
+int wire_open_within(struct bytes frame, unsigned int depth_max, struct wire_head *head, struct wire_refusal *why);
 
 /* Fills `out` (of m's struct; zeroed first) from a checked map. Positive: refused with m's fault code, or BAD_FRAME for
  * a key that occurs twice. */

@@ -181,7 +181,7 @@ int cursor_read(struct cursor *c, struct wire_value *out)
 }
 
 /* Iterative, so that hostile depth costs no stack: `left` counts the values still due on each level. */
-int cursor_skip(struct cursor *c, struct bytes *out)
+static int skip_within(struct cursor *c, unsigned int depth_max, struct bytes *out)
 {
         uint64_t left[WIRE_DEPTH_MAX + 1];
         const uint8_t *start = c->at;
@@ -196,7 +196,7 @@ int cursor_skip(struct cursor *c, struct bytes *out)
                         return r;
                 left[depth]--;
                 if (v.tag == TAG_ARRAY || v.tag == TAG_MAP) {
-                        if (depth == WIRE_DEPTH_MAX)
+                        if (depth == depth_max)
                                 return CURSOR_DEPTH;
                         left[++depth] = (uint64_t)v.count * (v.tag == TAG_MAP ? 2 : 1);
                 }
@@ -208,6 +208,11 @@ int cursor_skip(struct cursor *c, struct bytes *out)
                         depth--;
                 }
         }
+}
+
+int cursor_skip(struct cursor *c, struct bytes *out)
+{
+        return skip_within(c, WIRE_DEPTH_MAX, out);
 }
 
 int cursor_str(struct cursor *c, struct bytes *out)
@@ -225,9 +230,14 @@ int cursor_str(struct cursor *c, struct bytes *out)
 
 int wire_check(struct bytes b)
 {
+        return wire_check_within(b, WIRE_DEPTH_MAX);
+}
+
+int wire_check_within(struct bytes b, unsigned int depth_max)
+{
         struct cursor c = cursor_over(b);
         struct bytes whole;
-        int r = cursor_skip(&c, &whole);
+        int r = skip_within(&c, depth_max, &whole);
 
         if (r)
                 return r;

@@ -62,6 +62,8 @@ int cursor_str(struct cursor *c, struct bytes *out);
 
 /* Whether these bytes are exactly one well-formed value within the depth limit. 0, or an enum cursor_fault. */
 int wire_check(struct bytes b);
+/* The same with less depth than WIRE_DEPTH_MAX. */
+int wire_check_within(struct bytes b, unsigned int depth_max);
 
 /* In a checked map: finds the value of a key. False if it is not there. */
 bool wire_lookup(struct bytes map, const char *key, struct bytes *out);

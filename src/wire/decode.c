@@ -90,10 +90,15 @@ static int next_entry(struct cursor *c, struct bytes *key, struct bytes *value)
 
 int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *why)
 {
+        return wire_open_within(frame, WIRE_DEPTH_MAX, head, why);
+}
+
+int wire_open_within(struct bytes frame, unsigned int depth_max, struct wire_head *head, struct wire_refusal *why)
+{
         struct cursor c = cursor_over(frame);
         struct wire_value map;
         unsigned int seen = 0;
-        int r = wire_check(frame);
+        int r = wire_check_within(frame, depth_max);
 
         *head = (struct wire_head){0};
         if (r)

@@ -1,0 +1,10 @@
+/* What a worker says and clients are handed: its shape is the contract's, whatever became of the worker. */
+#pragma once
+
+#include "wire/codec.h"
+
+/* {layer: enforced|partial|absent}. Positive: refused. */
+int testimony_check_layers(struct bytes layers, struct wire_refusal *why);
+
+/* [{level, text, at}]. Positive: refused. */
+int testimony_check_logs(struct bytes logs, struct wire_refusal *why);
