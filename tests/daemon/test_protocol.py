@@ -9,7 +9,8 @@ from harness import Closed, Daemon, Refused, eventually
 from client import frame
 from tap import case, run
 
-POOL = {"daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2}}}
+# Without recycling, whose standing successors would move the counts of descriptors.
+POOL = {"daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2, "maxTasksPerWorker": 0}}}
 NOBODY = "00000000-0000-7000-8000-000000000000"
 
 

@@ -43,6 +43,8 @@ def a_crash_after_good_lines_is_a_failure():
 def skips_are_neither():
     assert tally(("OK", "1..2\nok 1 - a # SKIP no kernel\nok 2 - b\n")) == (1, 0, 1)
     assert tally(("SKIP", "")) == (0, 0, 1)
+    assert tally(("OK", "1..2\n# left out: a: why\nok 1 - a\nok 2 - b\n")) == (1, 0, 1)
+    assert tally(("FAIL", "1..1\n# left out: a: why\nnot ok 1 - a\n")) == (0, 1, 0)
 
 
 @case

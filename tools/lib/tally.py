@@ -1,6 +1,6 @@
 """Sums the test cases of meson's logs: tally.py LABEL=testlog.json ... prints "PASSED FAILED SKIPPED".
 
-Each TAP line is one case; a test that speaks no TAP is one case. A test that failed as a whole (a crash, a time-out, a
+Each TAP line is one case; a test that speaks no TAP is one case. "# left out: NAME: WHY" makes a skip of case NAME. A test that failed as a whole (a crash, a time-out, a
 sanitizer's report at exit) counts as failed even when all its lines were ok. Details of failures and the reasons of
 skips go to stderr.
 """
@@ -9,13 +9,22 @@ import re
 import sys
 
 CASE = re.compile(r"^(not )?ok\b([^#\n]*)(?:#[ \t]*(\w+)[ \t]*(.*))?$", re.MULTILINE)
+LEFT_OUT = re.compile(r"^# left out: (\w+): (.*)$", re.MULTILINE)
 GOOD = ("OK", "EXPECTEDFAIL", "SKIP")
+
+
+def outcome_of(bad, word, left_out):
+    if bad:
+        return "failed"
+    return "skipped" if left_out or word.upper() == "SKIP" else "passed"
 
 
 def cases(test):
     """(name, outcome, reason) of each case."""
-    found = [(name.strip(" -0123456789"), "failed" if bad else "skipped" if (word or "").upper() == "SKIP" else "passed", why)
-             for bad, name, word, why in CASE.findall(test.get("stdout", ""))]
+    text = test.get("stdout", "")
+    left_out = dict(LEFT_OUT.findall(text))
+    named = [(bad, name.strip(" -0123456789"), word, why) for bad, name, word, why in CASE.findall(text)]
+    found = [(name, outcome_of(bad, word, name in left_out), why or left_out.get(name, "")) for bad, name, word, why in named]
     if test["result"] == "SKIP" and not found:
         return [("", "skipped", "not supported here")]
     if test["result"] not in GOOD and not any(outcome == "failed" for _, outcome, _ in found):

@@ -1,5 +1,6 @@
 /* The fork server from its master's side: whose child a worker is, what outlives whom, and that nothing is left behind. */
 #include "nursery.h"
+#include "leave_out.h"
 #include "spawner/instrument.h"
 #include "spawner/spawner.h"
 #include "wire/cursor.h"
@@ -80,7 +81,7 @@ static void the_pidfd_is_of_that_worker(void **state)
 
         (void)state;
         if (RUNNING_ON_VALGRIND)
-                skip(); /* it knows no pidfd_send_signal(2) */
+                return leave_out("valgrind knows no pidfd_send_signal(2)");
         infant_spawn(&nursery, &w);
         assert_int_equal(pidfd_send_signal(w.pidfd, SIGTERM, NULL, 0), 0);
         status = infant_reap(&w);
@@ -145,7 +146,7 @@ static void a_spawn_that_fails_is_answered_and_the_next_one_works(void **state)
 
         (void)state;
         if (RUNNING_ON_VALGRIND)
-                skip(); /* it has its own idea of this limit */
+                return leave_out("valgrind has its own idea of this limit");
         assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, NULL, &before), 0);
         none.rlim_max = before.rlim_max;
         assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, &none, NULL), 0);
@@ -191,7 +192,7 @@ static void two_hundred_workers_leave_nothing_behind(void **state)
 
         (void)state;
         if (geteuid() != 0)
-                skip(); /* the spawner is not dumpable: only root can look into it */
+                return leave_out("the spawner is not dumpable: only root can look into it");
         infant_spawn(&nursery, &first);
         assert_int_equal(infant_reap(&first), 0);
         before = count_fds(nursery.spawner);
@@ -236,7 +237,7 @@ static void a_killed_master_takes_worker_and_spawner_along(void **state)
 
         (void)state;
         if (RUNNING_ON_VALGRIND)
-                skip(); /* it knows no pidfd_open(2) */
+                return leave_out("valgrind knows no pidfd_open(2)");
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
         master = fork();
         assert_true(master >= 0);
