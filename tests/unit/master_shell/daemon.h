@@ -1,0 +1,37 @@
+/* A whole master in a child process, with the fake spawner, and a client of it. Failing calls fail the test. */
+#pragma once
+
+#include "wire/channel.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct daemon {
+        char dir[64], socket[96];
+        pid_t pid;
+        struct channel client;
+        uint64_t seq;
+};
+
+/* worker: members of daemon.worker in the configuration, with a comma behind each. */
+void daemon_start(struct daemon *d, const char *spawner, const char *worker);
+/* Ends it and expects that it ends well. */
+void daemon_stop(struct daemon *d);
+
+/* Sends; receives the reply to seq, which stays good until the next call. */
+uint64_t daemon_send(struct daemon *d, const struct wire_message *m, const void *body);
+struct bytes daemon_reply(struct daemon *d, uint64_t seq);
+struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const void *body);
+
+/* Submits code to be waited for, with one attempt. */
+uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout);
+/* The record in the reply. */
+struct bytes daemon_record(struct daemon *d, uint64_t seq);
+struct bytes daemon_run(struct daemon *d, const char *code, uint64_t timeout);
+
+/* Text at a path of keys and indexes separated by dots; "" where there is none. Static storage. */
+const char *text_at(struct bytes map, const char *path);
+/* Number at a path; -1 where there is none. */
+double number_at(struct bytes map, const char *path);
+/* The status reply. */
+struct bytes daemon_status(struct daemon *d);

@@ -1,0 +1,223 @@
+/*
+ * Workers that break the rules, seen by a client of a whole master. Whatever a worker does costs itself and the task that
+ * it ran; the supervisor, the other tasks and their records stay as they were.
+ */
+#include "daemon.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#define QUICK_BEATS "\"heartbeatInterval\": 100, "
+#define ONE_WORKER QUICK_BEATS "\"maxProcesses\": 1, "
+#define START_TRICK(n) QUICK_BEATS "\"maxProcesses\": 1, \"startTimeout\": 100, \"maxCpuTime\": " #n ", "
+
+static const char *spawner;
+static struct daemon d;
+
+static int setup(void **state)
+{
+        (void)state;
+        daemon_start(&d, spawner, ONE_WORKER);
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        (void)state;
+        daemon_stop(&d);
+        return 0;
+}
+
+static void expect_end(struct bytes record, const char *code, const char *message)
+{
+        if (!*code)
+                assert_string_equal(text_at(record, "state"), "succeeded");
+        else
+                assert_string_not_equal(text_at(record, "state"), "succeeded");
+        assert_string_equal(text_at(record, "error.code"), code);
+        if (!strstr(text_at(record, "error.message"), message))
+                fail_msg("not about \"%s\": %s", message, text_at(record, "error.message"));
+}
+
+static void test_what_breaks_the_rules_costs_the_worker(void **state)
+{
+        static const char *const tricks[] = {"other-run", "both", "unknown-code", "huge", "garbage", "refusal", "client-op",
+                "ready-again", "bad-logs", "bad-level", "value-31", "data-30"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
+                expect_end(daemon_run(&d, tricks[i], 0), "WORKER_CRASHED", "not in order");
+                expect_end(daemon_run(&d, "ok", 0), "", "");
+        }
+}
+
+static void test_deepest_value_is_readable(void **state)
+{
+        (void)state;
+        expect_end(daemon_run(&d, "value-30", 0), "", "");
+        expect_end(daemon_run(&d, "data-29", 0), "TASK_ERROR", "so it is");
+        expect_end(daemon_run(&d, "logs", 0), "", "");
+}
+
+/* All are queued before the first one ends: the next task must not be sent to the worker that is being killed. */
+static void test_a_condemned_worker_gets_no_further_task(void **state)
+{
+        uint64_t bad[10], good[10];
+
+        (void)state;
+        for (int i = 0; i < 10; i++) {
+                bad[i] = daemon_submit(&d, "ok-and-faults", 0);
+                good[i] = daemon_submit(&d, "ok", 0);
+        }
+        for (int i = 0; i < 10; i++) {
+                expect_end(daemon_record(&d, bad[i]), "", "");
+                expect_end(daemon_record(&d, good[i]), "", "");
+        }
+}
+
+static void test_a_lie_about_cpu_time_spoils_no_sum(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 5; i++) {
+                double ms = number_at(daemon_run(&d, "much-cpu", 0), "cpuMs");
+
+                assert_true(ms >= 0 && ms < 60000 * 1024.);
+        }
+}
+
+static void test_deaths_are_told_apart(void **state)
+{
+        static const struct {
+                const char *trick, *code, *message;
+        } rows[] = {
+                {"exit", "WORKER_CRASHED", "status 3"},
+                {"exit-stuck", "TIMEOUT", "deadline"},
+                {"abort", "WORKER_CRASHED", "signal 6 (ABRT)"},
+                {"denied", "SYSCALL_DENIED", "system call"},
+                {"close", "WORKER_CRASHED", ""},
+        };
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                expect_end(daemon_run(&d, rows[i].trick, 0), rows[i].code, rows[i].message);
+                expect_end(daemon_run(&d, "ok", 0), "", "");
+        }
+}
+
+static void test_last_words_count(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 20; i++) {
+                struct bytes record = daemon_run(&d, "ok-then-exit", 0);
+                pid_t pid = (pid_t)number_at(record, "attempts.0.pid");
+
+                expect_end(record, "", "");
+                /* Until it is known to be dead, the next task might be sent to it. */
+                while (!kill(pid, 0))
+                        usleep(100);
+        }
+}
+
+static void test_the_backstop_stands_behind_the_deadline(void **state)
+{
+        (void)state;
+        expect_end(daemon_run(&d, "hang", 50), "TIMEOUT", "in time");
+        expect_end(daemon_run(&d, "ok", 0), "", "");
+}
+
+static void test_a_silent_worker_is_replaced(void **state)
+{
+        (void)state;
+        expect_end(daemon_run(&d, "silent", 0), "WORKER_CRASHED", "missed heartbeats");
+        expect_end(daemon_run(&d, "ok", 0), "", "");
+}
+
+/* Ten times as long as a heartbeat may take. */
+static void test_a_long_task_is_not_taken_for_a_silent_one(void **state)
+{
+        (void)state;
+        expect_end(daemon_run(&d, "hang", 1000), "TIMEOUT", "in time");
+}
+
+static void test_a_lost_spawner_costs_no_task(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 5; i++) {
+                uint64_t seq = daemon_submit(&d, "hang", 100);
+
+                kill((pid_t)number_at(daemon_status(&d), "daemon.spawner.pid"), SIGKILL);
+                expect_end(daemon_record(&d, seq), "TIMEOUT", "in time");
+                expect_end(daemon_run(&d, "ok", 0), "", "");
+        }
+        assert_true(number_at(daemon_status(&d), "daemon.spawner.restarts") >= 1);
+}
+
+static void test_far_run_at_is_far(void **state)
+{
+        struct wire_submit body = {0};
+
+        (void)state;
+        WIRE_SET(&body, submit, task, wire_str("\x82\xa4type\xac" "execute-code\xa4" "code\xa2ok"));
+        WIRE_SET(&body.options, task_options, run_at, 253402300799999);
+        body.has |= 1u << WIRE_AT_submit_options;
+        assert_string_not_equal(text_at(daemon_call(&d, WIRE_MESSAGE(submit), &body), "id"), "");
+        assert_true(number_at(daemon_status(&d), "totals.delayed") == 1);
+}
+
+/* ---- starts ---- */
+
+static void expect_open_breaker(const char *worker, const char *reason)
+{
+        daemon_start(&d, spawner, worker);
+        while (strcmp(text_at(daemon_status(&d), "daemon.breaker.state"), "open"))
+                usleep(1000);
+        assert_non_null(strstr(text_at(daemon_status(&d), "daemon.breaker.reason"), reason));
+        daemon_stop(&d);
+}
+
+static void test_starts_that_fail_open_the_breaker(void **state)
+{
+        (void)state;
+        expect_open_breaker(START_TRICK(1), "startTimeout");
+        expect_open_breaker(START_TRICK(2), "lock itself down");
+        expect_open_breaker(START_TRICK(3), "not in order");
+}
+
+/* One that is ready and dies is followed by the next one only after a pause, of which everybody can see the reason. */
+static void test_death_while_waiting_for_work_has_its_pause(void **state)
+{
+        (void)state;
+        daemon_start(&d, spawner, START_TRICK(4));
+        while (number_at(daemon_status(&d), "daemon.breaker.failures") < 1)
+                usleep(1000);
+        daemon_stop(&d);
+}
+
+int main(int argc, char **argv)
+{
+#define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
+        static const struct CMUnitTest tests[] = {
+                T(what_breaks_the_rules_costs_the_worker),
+                T(deepest_value_is_readable),
+                T(a_condemned_worker_gets_no_further_task),
+                T(a_lie_about_cpu_time_spoils_no_sum),
+                T(deaths_are_told_apart),
+                T(last_words_count),
+                T(the_backstop_stands_behind_the_deadline),
+                T(a_silent_worker_is_replaced),
+                T(a_long_task_is_not_taken_for_a_silent_one),
+                T(a_lost_spawner_costs_no_task),
+                T(far_run_at_is_far),
+                cmocka_unit_test(test_starts_that_fail_open_the_breaker),
+                cmocka_unit_test(test_death_while_waiting_for_work_has_its_pause),
+        };
+
+        if (argc < 2)
+                return 2;
+        spawner = argv[1];
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
