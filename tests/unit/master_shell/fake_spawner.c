@@ -320,6 +320,8 @@ _Noreturn static void work(int fd)
         struct wire_head head;
         struct bytes frame;
 
+        /* It obeys no cancel. */
+        signal(SIGUSR1, SIG_IGN);
         channel_init(&out, fd, CHANNEL_FRAME_MAX, 0);
         start();
         for (;;) {

@@ -28,7 +28,8 @@ static void test_each_death_has_its_code_and_sentence(void **state)
                 {true, SIGSYS, WIRE_CANCELLED, WIRE_CANCELLED, "the worker was killed: because"},
                 {false, WORKER_EXIT_STUCK, WIRE_OK, WIRE_TIMEOUT, "the worker could not be interrupted at its deadline"},
                 {false, WORKER_EXIT_LOCKDOWN, WIRE_OK, WIRE_WORKER_CRASHED, "the worker could not lock itself down"},
-                {false, 0, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 0"},
+                {false, WORKER_EXIT_MEMORY, WIRE_OK, WIRE_OUT_OF_MEMORY, "the worker had no memory for its own buffers"},
+                {false, 0, WIRE_OK, WIRE_WORKER_CRASHED, "the worker saw its channel closed"},
                 {false, SIGSYS, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 31"},
         };
 

@@ -4,6 +4,7 @@
  */
 #include "daemon.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -129,6 +130,34 @@ static void test_the_backstop_stands_behind_the_deadline(void **state)
         expect_end(daemon_run(&d, "ok", 0), "", "");
 }
 
+static bool reply_within(int ms)
+{
+        struct pollfd p = {.fd = d.client.fd, .events = POLLIN};
+
+        return poll(&p, 1, ms) > 0;
+}
+
+/* Asked every few milliseconds, the worker still has one killGrace in all. */
+static void test_asking_again_gives_no_more_time(void **state)
+{
+        uint64_t seq = daemon_submit(&d, "hang", 0);
+        struct wire_list everything = {0};
+        struct wire_cancel cancel = {0};
+        struct bytes page;
+        char id[40];
+
+        (void)state;
+        do
+                page = daemon_call(&d, WIRE_MESSAGE(list), &everything);
+        while (strcmp(text_at(page, "tasks.0.state"), "running"));
+        strcpy(id, text_at(page, "tasks.0.id"));
+        WIRE_SET(&cancel, cancel, id, wire_str(id));
+        do
+                daemon_send(&d, WIRE_MESSAGE(cancel), &cancel);
+        while (!reply_within(20));
+        expect_end(daemon_record(&d, seq), "CANCELLED", "");
+}
+
 static void test_a_silent_worker_is_replaced(void **state)
 {
         (void)state;
@@ -208,6 +237,7 @@ int main(int argc, char **argv)
                 T(deaths_are_told_apart),
                 T(last_words_count),
                 T(the_backstop_stands_behind_the_deadline),
+                T(asking_again_gives_no_more_time),
                 T(a_silent_worker_is_replaced),
                 T(a_long_task_is_not_taken_for_a_silent_one),
                 T(a_lost_spawner_costs_no_task),
