@@ -64,12 +64,13 @@ def descendants(pid):
 
 
 class Daemon:
-    def __init__(self, config=None, arguments=(), start=True):
+    def __init__(self, config=None, arguments=(), start=True, wrapper=()):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="poppo-test-"))
         self.socket = str(self.dir / "poppo.sock")
         self.log = self.dir / "log"
         self.config = self.dir / "poppod.json"
         self.arguments = list(arguments)
+        self.wrapper = list(wrapper)  # a program that runs poppod: valgrind, nice
         self.errors_expected = False
         self.process = None
         self.write_config(config or {})
@@ -85,7 +86,7 @@ class Daemon:
 
     def spawn(self, *arguments):
         """Starts poppod without waiting for anything."""
-        command = [BUILD / "poppod", "-c", self.config, "--socket", self.socket, "--state-dir", self.dir / "state",
+        command = [*self.wrapper, BUILD / "poppod", "-c", self.config, "--socket", self.socket, "--state-dir", self.dir / "state",
                    *self.arguments, *arguments]
         with open(self.log, "ab") as log:
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
@@ -114,12 +115,12 @@ class Daemon:
         with self.client() as client:
             return client.call("status")
 
-    def fds(self):
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+    def fds(self, pid=None):
+        return len(os.listdir(f"/proc/{pid or self.pid}/fd"))
 
-    def rss(self):
-        """Resident memory in bytes."""
-        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+    def rss(self, pid=None):
+        """Resident memory in bytes: the supervisor's, or of one of its processes."""
+        for line in pathlib.Path(f"/proc/{pid or self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
         raise AssertionError("no VmRSS")
