@@ -316,7 +316,7 @@ int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *re
 {
         struct attempt_report report = {.value = reply->value, .logs = reply->logs, .truncated = reply->truncated,
                 .cpu_ns = plausible_cpu(w, reply->cpu_us), .max_memory_bytes = reply->max_memory_bytes,
-                .worker_lost = reply->spent || w->state == WORKER_ENDING};
+                .worker_lost = w->state == WORKER_ENDING};
         struct buf error = {0};
 
         if (WIRE_HAS(reply, worker_run_reply, error)) {
