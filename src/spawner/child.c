@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "spawner/signals.h"
+#include "wire/exits.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -41,7 +42,7 @@ static _Noreturn void become_worker(const struct spawner_class *class, const str
         buf_init(&layers, 0);
         r = lockdown_apply(l, &layers);
         if (r)
-                _exit(r == -ESRCH ? SPAWNER_EXIT_ORPHAN : SPAWNER_EXIT_LOCKDOWN);
+                _exit(r == -ESRCH ? WORKER_EXIT_ORPHAN : WORKER_EXIT_LOCKDOWN);
         class->run(LOCKDOWN_CHANNEL_FD, buf_bytes(&layers));
 }
 

@@ -19,12 +19,6 @@ struct spawner_class {
         __attribute__((noreturn)) void (*run)(int channel_fd, struct bytes layers);
 };
 
-/* Exit statuses of a child that did not get as far as run(). */
-enum {
-        SPAWNER_EXIT_LOCKDOWN = 118, /* it could not separate itself from the spawner */
-        SPAWNER_EXIT_ORPHAN = 119,   /* the master died meanwhile */
-};
-
 /* Serves on the channel until it closes; takes over the whole process (descriptors, signals, environment). Expects
  * `setup` as the first frame and answers `prepared`, with what image_bytes() says (NULL: 0). Returns the exit status. */
 int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_classes, size_t (*image_bytes)(void));

@@ -64,7 +64,7 @@ static duk_idx_t write_format(struct inspector *in, duk_idx_t n_args)
         duk_idx_t arg = 1;
         size_t from = 0;
 
-        for (size_t i = 0; i + 1 < f.len; i++) {
+        for (size_t i = 0; i + 1 < f.len && !in->full; i++) {
                 if (f.data[i] != '%' || (f.data[i + 1] != '%' && arg == n_args))
                         continue;
                 if (f.data[i + 1] == '%') {

@@ -9,8 +9,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "wire/codec.h"
-#include "worker/worker.h"
-
+#include "wire/exits.h"
 #include <duktape.h>
 #include <errno.h>
 #include <link.h>
@@ -174,7 +173,7 @@ static int64_t stop_if_due(int64_t now, const ucontext_t *uc)
                 siglongjmp(*now_running.landing, 1);
         }
         if (++now_running.retries > RETRIES_MAX)
-                _exit(WORKER_EXIT_SPENT);
+                _exit(WORKER_EXIT_STUCK);
         return now + RETRY_NS;
 }
 

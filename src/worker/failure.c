@@ -12,11 +12,14 @@ static const char cut_mark[] = "...";
 /* Appends what fits; a text that was cut says so. */
 static void append_cut(struct buf *out, struct bytes s)
 {
+        const size_t limit = out->limit;
+
         if (!text_append(out, s))
                 return;
-        s.len = text_cut(s, (out->limit - buf_size(out) - sizeof(cut_mark)) / 3);
-        if (!text_append(out, s))
-                buf_append(out, cut_mark, sizeof(cut_mark) - 1);
+        out->limit -= sizeof(cut_mark);
+        text_append_part(out, s);
+        out->limit = limit;
+        buf_append(out, cut_mark, sizeof(cut_mark) - 1);
 }
 
 /* Takes a property if it is a string. */

@@ -20,24 +20,9 @@ struct level {
 
 static void show(struct inspector *in, duk_idx_t idx, const struct level *up);
 
-static size_t room_left(const struct buf *b)
-{
-        return b->limit > buf_size(b) ? b->limit - buf_size(b) : 0;
-}
-
 void inspect_text(struct inspector *in, struct bytes text)
 {
-        size_t room;
-
-        if (in->full)
-                return;
-        room = room_left(in->out);
-        if (text.len > room) {
-                in->full = true;
-                text.len = text_cut(text, room);
-        }
-        if (buf_append(in->out, text.data, text.len) < 0)
-                in->full = true;
+        in->full = in->full || !text_append_part(in->out, text);
 }
 
 static void put(struct inspector *in, const char *text)
@@ -47,19 +32,7 @@ static void put(struct inspector *in, const char *text)
 
 static void put_string(struct inspector *in, duk_idx_t idx)
 {
-        struct bytes s = text_at(in->ctx, idx);
-        size_t room;
-
-        if (in->full)
-                return;
-        room = room_left(in->out);
-        if (text_utf8_size(s) > room) {
-                in->full = true;
-                /* A third is sure to fit: no byte of an engine's string becomes more than three. */
-                s.len = text_cut(s, room / 3);
-        }
-        if (text_append(in->out, s) < 0)
-                in->full = true;
+        inspect_text(in, text_at(in->ctx, idx));
 }
 
 static void put_popped(struct inspector *in)
@@ -177,9 +150,12 @@ static bool show_by_class(struct inspector *in, duk_idx_t idx)
 
 static void show_array(struct inspector *in, duk_idx_t idx, const struct level *at)
 {
-        size_t n = duk_get_length(in->ctx, idx);
+        size_t n;
         char text[48];
 
+        push_property(in->ctx, idx, "length");
+        n = duk_get_uint(in->ctx, -1);
+        duk_pop(in->ctx);
         put(in, n ? "[ " : "[");
         for (size_t i = 0; i < n && i < ITEMS_MAX && !in->full; i++) {
                 if (i)
@@ -218,14 +194,20 @@ static void show_property(struct inspector *in, duk_idx_t object, duk_idx_t key,
         put(in, ": ");
         duk_dup(ctx, key);
         duk_get_prop_desc(ctx, object, 0);
-        if (duk_is_object(ctx, -1) && duk_has_prop_string(ctx, -1, "get"))
+        if (!duk_is_object(ctx, -1)) {
+                put(in, "undefined");
+                duk_pop(ctx);
+                return;
+        }
+        /* What the task put on Object.prototype must not pass for the descriptor's own. */
+        duk_push_undefined(ctx);
+        duk_set_prototype(ctx, -2);
+        if (duk_has_prop_string(ctx, -1, "get")) {
                 put(in, "[Getter]");
-        else if (duk_is_object(ctx, -1)) {
+        } else {
                 duk_get_prop_string(ctx, -1, "value");
                 show(in, duk_get_top_index(ctx), at);
                 duk_pop(ctx);
-        } else {
-                put(in, "undefined");
         }
         duk_pop(ctx);
 }

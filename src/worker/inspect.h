@@ -14,9 +14,9 @@ struct inspector {
 };
 
 /* Appends the value at idx. A string stands as it is, one inside of something is quoted. Getters are not
- * called, cycles and deep levels are named instead of followed. Runs within the task's deadline; throws only
- * for memory. */
+ * called, cycles and deep levels are named instead of followed. Runs within the task's deadline, since a proxy's
+ * traps are the task's code; throws only for memory. */
 void inspect_append(struct inspector *in, duk_idx_t idx);
 
-/* Appends bytes that are UTF-8, or what fits of them. */
+/* Appends a string of the engine's as UTF-8, or what fits of it. */
 void inspect_text(struct inspector *in, struct bytes text);

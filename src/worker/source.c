@@ -116,8 +116,7 @@ static struct bytes without_tail(struct bytes code)
 }
 
 /* In parentheses a declaration is an expression whose name is known inside of it. What does not parse so,
- * like `var f =
- * ...; f`, is taken as a program, and that one's error is the one that makes sense. */
+ * like `var f = ...; f`, is taken as a program, and that one's error is the one that makes sense. */
 void source_push_function(duk_context *ctx, struct bytes code)
 {
         if (!try_compile(ctx, "(", without_tail(code), "\n)", DUK_COMPILE_EVAL)) {

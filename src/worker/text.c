@@ -1,7 +1,7 @@
 /* One decoder for both spellings, and an encoder for each. */
 #include "worker/text.h"
 
-#include <stdbool.h>
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -151,11 +151,21 @@ void text_write_utf8(uint8_t *out, struct bytes s)
                 out = put(out, take_joined(&at, end));
 }
 
+/* UTF-8 takes at least two thirds of what the engine takes: four bytes for two surrogates of three. */
+bool text_is_giant(const struct buf *out, struct bytes s)
+{
+        return out->limit && s.len / 2 > out->limit;
+}
+
 int text_append(struct buf *out, struct bytes s)
 {
-        size_t n = text_utf8_size(s);
-        int r = buf_reserve(out, n);
+        size_t n;
+        int r;
 
+        if (text_is_giant(out, s))
+                return -ENOBUFS;
+        n = text_utf8_size(s);
+        r = buf_reserve(out, n);
         if (r < 0)
                 return r;
         text_write_utf8(out->data + out->len, s);
@@ -163,13 +173,30 @@ int text_append(struct buf *out, struct bytes s)
         return 0;
 }
 
-size_t text_cut(struct bytes utf8, size_t n)
+size_t text_part(struct bytes s, size_t room)
 {
-        if (utf8.len <= n)
-                return utf8.len;
-        while (n && (utf8.data[n] & 0xc0) == 0x80)
-                n--;
-        return n;
+        const uint8_t *at = s.data, *end = s.data + s.len;
+        uint8_t scratch[4];
+
+        while (at < end) {
+                const uint8_t *next = at;
+                size_t n = (size_t)(put(scratch, take_joined(&next, end)) - scratch);
+
+                if (n > room)
+                        break;
+                room -= n;
+                at = next;
+        }
+        return (size_t)(at - s.data);
+}
+
+bool text_append_part(struct buf *out, struct bytes s)
+{
+        if (!text_append(out, s))
+                return true;
+        s.len = text_part(s, out->limit - buf_size(out));
+        text_append(out, s);
+        return false;
 }
 
 struct bytes text_at(duk_context *ctx, duk_idx_t idx)

@@ -1,10 +1,13 @@
 /*
  * What becomes what:
  *
- *   undefined, null                  nil                      true, false        bool
- *   whole number within +-2^53       integer                  any other number   float (NaN, Infinity and -0
- * too) string                           str; a lone surrogate becomes U+FFFD function, symbol left out of an
- * object; nil anywhere else Date                             timestamp (extension -1); nil if it is invalid
+ *   undefined, null                  nil
+ *   true, false                      bool
+ *   whole number within +-2^53       integer
+ *   any other number                 float (NaN, Infinity and -0 too)
+ *   string                           str; a lone surrogate becomes U+FFFD
+ *   function, symbol                 left out of an object; nil anywhere else
+ *   Date                             timestamp (extension -1); nil if it is invalid
  *   Uint8Array, Uint8ClampedArray, ArrayBuffer, DataView, Buffer     bin
  *   any other typed array            array of numbers
  *   an object with toJSON            what toJSON(key) returns, without asking that one's toJSON again
@@ -27,7 +30,8 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOTS = 8, PATH_ROOM = 120, TIMESTAMP_BYTES = 12 };
+/* Two paths and the words around them fit into a refusal. */
+enum { SLOTS = 8, PATH_ROOM = 72, TIMESTAMP_BYTES = 12 };
 
 /* One level of the way from the result to the value at hand. */
 struct step {
@@ -56,30 +60,45 @@ static int refuse_size(struct writer *w)
         return wire_refuse(w->why, WIRE_RESULT_TOO_LARGE, "the result is larger than queue.maxResultBytes");
 }
 
-static size_t format_path(const struct step *s, char *out, size_t n)
-{
-        size_t at = s->up ? format_path(s->up, out, n) : 0;
-        int len;
+struct path {
+        char text[PATH_ROOM];
+        size_t len;
+};
 
-        if (at >= n)
-                return at;
-        if (!s->up)
-                len = snprintf(out, n, "result");
-        else if (s->key.data)
-                len = snprintf(out + at, n - at, ".%.*s",
-                        (int)(s->key.len < PATH_ROOM ? s->key.len : PATH_ROOM), (const char *)s->key.data);
-        else
-                len = snprintf(out + at, n - at, "[%u]", s->index);
-        return at + (size_t)len;
+/* What fits of it. */
+static void path_add(struct path *p, struct bytes s)
+{
+        s.len = text_part(s, sizeof(p->text) - p->len);
+        text_write_utf8((uint8_t *)p->text + p->len, s);
+        p->len += text_utf8_size(s);
+}
+
+static void path_fill(struct path *p, const struct step *s)
+{
+        char index[16];
+
+        if (!s->up) {
+                path_add(p, wire_str("result"));
+                return;
+        }
+        path_fill(p, s->up);
+        if (s->key.data) {
+                path_add(p, wire_str("."));
+                path_add(p, s->key);
+        } else {
+                snprintf(index, sizeof(index), "[%u]", s->index);
+                path_add(p, wire_str(index));
+        }
 }
 
 static int refuse_cycle(struct writer *w, const struct step *at, const struct step *ancestor)
 {
-        char path[PATH_ROOM], target[PATH_ROOM / 2];
+        struct path path = {.len = 0}, target = {.len = 0};
 
-        format_path(at, path, sizeof(path));
-        format_path(ancestor, target, sizeof(target));
-        return wire_refuse(w->why, WIRE_TASK_ERROR, "the result is cyclic: %s is %s again", path, target);
+        path_fill(&path, at);
+        path_fill(&target, ancestor);
+        return wire_refuse(w->why, WIRE_TASK_ERROR, "the result is cyclic: %.*s is %.*s again", (int)path.len,
+                path.text, (int)target.len, target.text);
 }
 
 /* A new level: refused if the object is one that we are inside of, or if it is too deep. */
@@ -109,9 +128,12 @@ static void write_number(struct pack *p, double d)
 static void write_string(struct writer *w, duk_idx_t idx)
 {
         struct bytes s = text_at(w->ctx, idx);
-        size_t n = text_utf8_size(s);
 
-        msgpack_pack_str(&w->p->mp, n);
+        if (text_is_giant(w->p->out, s)) {
+                w->p->error = -ENOBUFS;
+                return;
+        }
+        msgpack_pack_str(&w->p->mp, text_utf8_size(s));
         if (!w->p->error)
                 w->p->error = text_append(w->p->out, s);
 }
@@ -181,14 +203,16 @@ static void write_buffer(struct writer *w, duk_idx_t idx)
 static void write_timestamp(struct writer *w, double ms)
 {
         double seconds = floor(ms / 1e3);
-        uint32_t nanoseconds = (uint32_t)((ms - seconds * 1e3) * 1e6);
-        uint64_t whole = (uint64_t)(int64_t)seconds;
         uint8_t bytes[TIMESTAMP_BYTES];
+        uint32_t nanoseconds;
+        uint64_t whole;
 
         if (!isfinite(ms)) {
                 pack_nil(w->p);
                 return;
         }
+        nanoseconds = (uint32_t)((ms - seconds * 1e3) * 1e6);
+        whole = (uint64_t)(int64_t)seconds;
         for (int i = 0; i < 4; i++)
                 bytes[i] = (uint8_t)(nanoseconds >> (24 - 8 * i));
         for (int i = 0; i < 8; i++)

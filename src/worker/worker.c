@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "wire/channel.h"
+#include "wire/exits.h"
 #include "worker/arena.h"
 #include "worker/console.h"
 #include "worker/stack.h"

@@ -3,7 +3,7 @@
  *
  * The spawner calls worker_js_prepare() once, before any fork: the world that every task starts from is built
  * there and reaches the workers by fork. Each child locks itself down and calls worker_js_run(), which never
- * comes back.
+ * comes back; wire/exits.def says how it may end.
  *
  * The process needs RLIMIT_STACK of the memory limit and 64 MiB more, set before its exec, so that recursion
  * in native code meets the engine's own limits, or the arena's end, before the end of the stack.
@@ -11,16 +11,6 @@
 #pragma once
 
 #include "wire/message.h"
-
-/* How a worker ends; anything else is a signal's doing. */
-enum worker_exit {
-        WORKER_EXIT_CLOSED = 0,    /* the master closed the channel */
-        WORKER_EXIT_PROTOCOL = 70, /* a frame from the master made no sense */
-        WORKER_EXIT_CHANNEL = 71,  /* reading or writing the channel failed */
-        WORKER_EXIT_ENGINE = 72,   /* the engine found itself inconsistent */
-        WORKER_EXIT_SPENT = 73,    /* a task could not be interrupted at a safe place within the bound */
-        WORKER_EXIT_MEMORY = 74,   /* no memory for the worker's own buffers */
-};
 
 /* Maps the arena, builds the globals and keeps their image. Negative: no worker can be started. */
 int worker_js_prepare(const struct wire_spawn_setup *setup);
