@@ -1,7 +1,8 @@
-/* Commands about projects: list, limit, usage. */
+/* Commands about projects: list, limit, set, pause, resume, usage. */
 #include "cli/cmd.h"
 
 #include "base/cleanup.h"
+#include "base/nearest.h"
 #include "cli/document.h"
 #include "cli/output.h"
 
@@ -9,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { NUMBER_TEXT = 24 };
 
@@ -81,6 +83,104 @@ int cmd_project_limit(struct cli *cli)
         poppo_reply_free(reply);
         return EXIT_OK;
 }
+
+/* ---- set, pause, resume ---- */
+
+static const char *const keys[] = {"processLimit", "rateLimit", "maxQueued", "weight", "maxPriority", "paused"};
+
+enum { KEYS = sizeof(keys) / sizeof(keys[0]) };
+
+/* true, false, a number, or else a string: the supervisor says what a key takes. */
+static json_t *parse_value(const char *text)
+{
+        json_t *v = json_loads(text, JSON_DECODE_ANY, NULL);
+
+        return v ? v : json_string(text);
+}
+
+static int unknown_key(struct cli *cli, const char *word, size_t len)
+{
+        char name[32] = "", hint[64] = "";
+        struct nearest near;
+
+        if (len < sizeof(name))
+                memcpy(name, word, len);
+        nearest_init(&near, name);
+        for (size_t i = 0; i < KEYS; i++)
+                nearest_offer(&near, keys[i]);
+        if (near.best)
+                snprintf(hint, sizeof(hint), "did you mean %s=?", near.best);
+        return cli_complain(cli, EXIT_USAGE, *hint ? hint : "poppo help project set lists them",
+                "a project has no setting \"%.*s\"", (int)len, word);
+}
+
+static int add_setting(struct cli *cli, json_t *args, const char *word)
+{
+        size_t len = strcspn(word, "=");
+
+        if (!word[len])
+                return cli_complain(cli, EXIT_USAGE, NULL, "a setting is KEY=VALUE, not \"%s\"", word);
+        for (size_t i = 0; i < KEYS; i++)
+                if (strlen(keys[i]) == len && !memcmp(keys[i], word, len))
+                        return json_object_set_new(args, keys[i], parse_value(word + len + 1)) ?
+                                       cli_complain(cli, EXIT_DATA, NULL, "\"%s\" is not UTF-8", word) :
+                                       EXIT_OK;
+        return unknown_key(cli, word, len);
+}
+
+static int set_project(struct cli *cli, const json_t *args)
+{
+        CLEANUP(cleanup_free) char *text = json_dumps(args, JSON_COMPACT);
+        struct poppo_reply *reply;
+        const char *message;
+        int r = poppo_call(cli->poppo, "project-set", text, &reply);
+
+        if (r)
+                return cli_fail(cli, r);
+        message = poppo_reply_string(reply, "/message", NULL);
+        if (cli->opt.json)
+                output_json(reply, "");
+        else
+                puts(message ? message : "");
+        poppo_reply_free(reply);
+        return EXIT_OK;
+}
+
+int cmd_project_set(struct cli *cli)
+{
+        CLEANUP(cleanup_json) json_t *args = json_pack("{s:s}", "projectId", cli->operands[0]);
+
+        if (!args)
+                return cli_complain(cli, EXIT_DATA, NULL, "\"%s\" is not UTF-8", cli->operands[0]);
+        for (size_t i = 1; i < cli->n_operands; i++) {
+                int status = add_setting(cli, args, cli->operands[i]);
+
+                if (status)
+                        return status;
+        }
+        return set_project(cli, args);
+}
+
+static int set_paused(struct cli *cli, bool paused)
+{
+        CLEANUP(cleanup_json) json_t *args = json_pack("{s:s,s:b}", "projectId", cli->operands[0], "paused", paused);
+
+        if (!args)
+                return cli_complain(cli, EXIT_DATA, NULL, "\"%s\" is not UTF-8", cli->operands[0]);
+        return set_project(cli, args);
+}
+
+int cmd_project_pause(struct cli *cli)
+{
+        return set_paused(cli, true);
+}
+
+int cmd_project_resume(struct cli *cli)
+{
+        return set_paused(cli, false);
+}
+
+/* ---- usage ---- */
 
 static void print_usage(struct poppo_reply *reply)
 {

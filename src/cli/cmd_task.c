@@ -1,4 +1,4 @@
-/* Commands about tasks that were submitted before: wait, result, cancel, list. */
+/* Commands about tasks that were submitted before: wait, result, cancel, retry, why, list. */
 #include "cli/cmd.h"
 
 #include "base/clock.h"
@@ -73,12 +73,17 @@ int cmd_result(struct cli *cli)
         return status;
 }
 
-static int cancel_one(struct cli *cli, const char *id)
+/* An op that takes an id and replies with a state. */
+static int change_one(struct cli *cli, const char *op, const char *id)
 {
+        CLEANUP(cleanup_free) char *args = id_args(id);
         struct poppo_reply *reply;
         const char *state;
-        int r = poppo_cancel(cli->poppo, id, &reply);
+        int r;
 
+        if (!args)
+                return cli_complain(cli, EXIT_DATA, NULL, "an id is not UTF-8");
+        r = poppo_call(cli->poppo, op, args, &reply);
         if (r)
                 return cli_fail(cli, r);
         state = poppo_reply_string(reply, "/state", NULL);
@@ -90,16 +95,74 @@ static int cancel_one(struct cli *cli, const char *id)
         return EXIT_OK;
 }
 
-int cmd_cancel(struct cli *cli)
+static int change_all(struct cli *cli, const char *op)
 {
         int status = EXIT_OK;
 
         for (size_t i = 0; i < cli->n_operands; i++) {
-                int one = cancel_one(cli, cli->operands[i]);
+                int one = change_one(cli, op, cli->operands[i]);
 
                 status = status == EXIT_OK ? one : status;
         }
         return status;
+}
+
+int cmd_cancel(struct cli *cli)
+{
+        return change_all(cli, "cancel");
+}
+
+int cmd_retry(struct cli *cli)
+{
+        return change_all(cli, "retry");
+}
+
+/* ---- why ---- */
+
+/* "attempt 2  worker 7  pid 4711  WORKER_CRASHED  KILL" for each attempt that did not succeed. */
+static void print_ledger(struct poppo_reply *reply)
+{
+        CLEANUP(cleanup_json) json_t *attempts = json_loads(poppo_reply_json(reply, "/result/attempts"), 0, NULL);
+        struct table *t = table_new(5);
+
+        table_row(t, (const char *[]){"ATTEMPT", "WORKER", "PID", "OUTCOME", "SIGNAL"});
+        for (size_t i = 0; t && i < json_array_size(attempts); i++) {
+                const json_t *a = json_array_get(attempts, i);
+                const char *outcome = json_string_value(json_object_get(a, "outcome"));
+                char number[24], worker[24], pid[24];
+
+                snprintf(number, sizeof(number), "%zu", i + 1);
+                snprintf(worker, sizeof(worker), "%" PRId64, (int64_t)json_integer_value(json_object_get(a, "worker")));
+                snprintf(pid, sizeof(pid), "%" PRId64, (int64_t)json_integer_value(json_object_get(a, "pid")));
+                table_row(t, (const char *[]){number, worker, pid, outcome ? outcome : "running",
+                                     json_string_value(json_object_get(a, "signal"))});
+        }
+        if (json_array_size(attempts))
+                table_print(t, 1u << 0 | 1u << 1 | 1u << 2);
+        table_free(t);
+}
+
+int cmd_why(struct cli *cli)
+{
+        CLEANUP(cleanup_free) char *args = id_args(cli->operands[0]);
+        struct poppo_reply *reply;
+        const char *message;
+        int r;
+
+        if (!args)
+                return cli_complain(cli, EXIT_DATA, NULL, "an id is not UTF-8");
+        r = poppo_call(cli->poppo, "why", args, &reply);
+        if (r)
+                return cli_fail(cli, r);
+        message = poppo_reply_string(reply, "/message", NULL);
+        if (cli->opt.json) {
+                output_json(reply, "");
+        } else {
+                puts(message ? message : "");
+                print_ledger(reply);
+        }
+        poppo_reply_free(reply);
+        return EXIT_OK;
 }
 
 /* ---- list ---- */

@@ -29,12 +29,19 @@ const struct command cli_commands[] = {
         {"wait", "ID ...", "Wait for tasks, print their values", OPT(RAW), 1, ANY_NUMBER, true, cmd_wait},
         {"result", "ID", "Print what is known of a task now", OPT(RAW), 1, 1, true, cmd_result},
         {"cancel", "ID ...", "Cancel tasks, print the state they ended in", 0, 1, ANY_NUMBER, true, cmd_cancel},
+        {"retry", "ID ...", "Queue dead tasks anew", 0, 1, ANY_NUMBER, true, cmd_retry},
+        {"why", "ID", "Say what a task waits for, or how it ended", 0, 1, 1, true, cmd_why},
         {"list", "", "List tasks, newest first", OPT(PROJECT) | OPT(STATE) | OPT(LIMIT) | OPT(BEFORE), 0, 0, true,
                 cmd_list},
         {"stats", "", "Show the pool's counts", 0, 0, 0, true, cmd_stats},
         {"project list", "", "List projects with their use and limits", 0, 0, 0, true, cmd_project_list},
         {"project limit", "NAME N", "Let at most N tasks of a project run at once; 0 is no limit", 0, 2, 2, true,
                 cmd_project_limit},
+        {"project set", "NAME KEY=VALUE ...",
+                "Change processLimit, rateLimit, maxQueued, weight, maxPriority or paused", 0, 2, ANY_NUMBER, true,
+                cmd_project_set},
+        {"project pause", "NAME", "Start no more tasks of a project", 0, 1, 1, true, cmd_project_pause},
+        {"project resume", "NAME", "Let a project's tasks go on", 0, 1, 1, true, cmd_project_resume},
         {"project usage", "[NAME]", "Show how many workers projects use", 0, 0, 1, true, cmd_project_usage},
         {"daemon start", "", "Start the supervisor in the background", START_OPTIONS, 0, 0, false, cmd_daemon_start},
         {"daemon stop", "", "Finish what runs, then end the supervisor", OPT(NOW), 0, 0, false, cmd_daemon_stop},
@@ -50,7 +57,7 @@ const struct command cli_commands[] = {
 const size_t cli_n_commands = sizeof(cli_commands) / sizeof(cli_commands[0]);
 
 const struct command_group cli_groups[] = {
-        {"project", "Projects: list, limit, usage"},
+        {"project", "Projects: list, limit, set, pause, resume, usage"},
         {"daemon", "The supervisor: start, stop, restart, status, reload, drain"},
 };
 

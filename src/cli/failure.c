@@ -71,6 +71,7 @@ static const struct {
 } codes[] = {
         {"QUEUE_FULL", "try again later, or raise queue.maxLength"},
         {"PROJECT_LIMIT", "try again later, or raise it with: poppo project limit NAME N"},
+        {"PROJECT_PAUSED", "poppo project resume NAME lets it go on"},
         {"SHUTTING_DOWN", "try again when the supervisor is back"},
         {"TIMEOUT", "--timeout allows more; 0 is no limit"},
         {"OUT_OF_MEMORY", "daemon.worker.maxMemoryBytes is what a task may use"},

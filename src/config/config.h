@@ -110,6 +110,9 @@ int config_load(struct config *out, const char *path, struct config_error *err);
 /* The same from memory; `name` stands for the file in errors. */
 int config_load_text(struct config *out, const char *text, size_t len, const char *name, struct config_error *err);
 
+/* A rate as in projects.NAME.rateLimit, in tasks a second: "10/s", "30/m", "100/h". Negative: it is none. */
+double config_parse_rate(const char *text);
+
 /* Frees what cfg owns. Harmless on a zeroed struct and twice. */
 void config_fini(struct config *cfg);
 

@@ -160,8 +160,7 @@ static const struct {
 
 enum { RATE_UNITS = sizeof(rate_units) / sizeof(rate_units[0]) };
 
-/* Negative: not a rate. */
-static double parse_rate(const char *text)
+double config_parse_rate(const char *text)
 {
         size_t n = strspn(text, "0123456789.eE+-");
         char *end;
@@ -181,7 +180,7 @@ static int read_rate(void *member, const struct config_option *o, json_t *value,
 
         if (!json_is_string(value))
                 return read_real(member, o, value, fault);
-        rate = parse_rate(json_string_value(value));
+        rate = config_parse_rate(json_string_value(value));
         if (rate < o->min || rate > o->max)
                 return refuse(fault, value, NULL);
         *(double *)member = rate;

@@ -5,7 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "master/record.h"
+#include "wire/cursor.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 /* ---- ends ---- */
@@ -62,6 +65,20 @@ static uint64_t random_bits(void)
         return bits;
 }
 
+/* The task's end has another name than its last attempt's; what that one said is not lost. */
+static void rename_end(struct task *t, enum wire_code code)
+{
+        struct bytes said = {0};
+        char text[512];
+
+        wire_lookup_str(t->outcome->error, "message", &said);
+        snprintf(text, sizeof(text), "%s%s%.*s", wire_codes[code].doc, said.len ? " The last attempt: " : "",
+                (int)(said.len > 300 ? 300 : said.len), (const char *)said.data);
+        t->outcome->code = code;
+        free((void *)t->outcome->error.data);
+        t->outcome->error = record_error(code, text);
+}
+
 static void retry_or_finish(struct dispatch *d, struct task *t)
 {
         int64_t now = clock_now();
@@ -71,11 +88,8 @@ static void retry_or_finish(struct dispatch *d, struct task *t)
                 t->quarantined = v.quarantine;
                 return scheduler_retry(d->scheduler, t, v.at, now);
         }
-        if (v.code != t->outcome->code) {
-                struct attempt_report last = {.code = v.code, .message = wire_codes[v.code].doc};
-
-                keep_report(t, &last, t->outcome->isolation, t->outcome->run_ns);
-        }
+        if (v.code != t->outcome->code)
+                rename_end(t, v.code);
         finish(d, t, v.state);
 }
 
@@ -87,6 +101,7 @@ void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct a
         bool killed = report->worker_lost && report->code != WIRE_OK && report->code != WIRE_CANCELLED;
 
         task_attempt_end(t, report->code, killed, clock_wall_ms());
+        t->attempts[t->n_attempts - 1].signal = report->signal;
         keep_report(t, report, w->layers, use.run_ns);
         scheduler_ended(d->scheduler, &w->seat, &use, now);
         if (t->outcome && t->outcome->code == WIRE_OK)
@@ -117,6 +132,20 @@ bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
                 break;
         }
         return true;
+}
+
+int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why, int64_t *retry_after_ms)
+{
+        bool was_kept = task_ended(t);
+        int r;
+
+        /* Its bytes are counted before its record is forgotten. */
+        if (was_kept)
+                registry_unkeep(d->registry, t);
+        r = scheduler_revive(d->scheduler, t, clock_now(), why, retry_after_ms);
+        if (r && was_kept)
+                registry_keep(d->registry, t);
+        return r;
 }
 
 /* ---- decisions ---- */

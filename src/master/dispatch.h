@@ -32,5 +32,8 @@ void dispatch_set_wake(struct dispatch *d);
 /* An attempt is over, in whatever way. */
 void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct attempt_report *report);
 
+/* Queues a dead task anew, by hand. 0; positive: refused, with when to try again; -ENOMEM. */
+int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why, int64_t *retry_after_ms);
+
 /* True: it is over now, by this or before. False: its worker was asked, and the end will come. */
 bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why);

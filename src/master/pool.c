@@ -347,7 +347,8 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
                 (unsigned long long)w->seat.tasks_done, expected ? w->end_reason : text);
         if (w->seat.state == SEAT_BUSY)
                 end_attempt(w, &(struct attempt_report){.code = code, .message = text, .worker_lost = true,
-                        .cpu_ns = death->cpu_ns, .max_memory_bytes = death->max_rss_bytes});
+                        .signal = (uint8_t)(death->killed ? death->status : 0), .cpu_ns = death->cpu_ns,
+                        .max_memory_bytes = death->max_rss_bytes});
         /* One that dies on its first wait for work has not really started: the next ones must not follow without a pause. */
         if (useless && !p->closing)
                 start_failed(p, text);

@@ -21,6 +21,7 @@ struct attempt_report {
         bool truncated, worker_lost;
         int64_t cpu_ns;
         uint64_t max_memory_bytes;
+        uint8_t signal; /* that ended the worker; 0: none */
         const char *message;
 };
 

@@ -7,6 +7,7 @@
 #include "wire/codec.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void write_identity(struct pack *p, const struct task *t)
 {
@@ -25,7 +26,9 @@ enum { IDENTITY_ENTRIES = 6 };
 
 static void write_attempt(struct pack *p, const struct task_attempt *a, bool running)
 {
-        pack_map(p, running ? 3 : 5);
+        const char *signal = a->signal ? sigabbrev_np(a->signal) : NULL;
+
+        pack_map(p, running ? 3 : 5u + a->killed_worker + (signal != NULL));
         pack_entry_uint(p, "worker", a->worker);
         pack_entry_int(p, "pid", a->pid);
         pack_entry_int(p, "startedAt", a->started_wall);
@@ -33,6 +36,10 @@ static void write_attempt(struct pack *p, const struct task_attempt *a, bool run
                 return;
         pack_entry_int(p, "endedAt", a->ended_wall);
         pack_entry_text(p, "outcome", a->outcome == WIRE_OK ? "succeeded" : wire_codes[a->outcome].name);
+        if (a->killed_worker)
+                pack_entry_bool(p, "killedWorker", true);
+        if (signal)
+                pack_entry_text(p, "signal", signal);
 }
 
 static void write_attempts(struct pack *p, const struct task *t)

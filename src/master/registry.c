@@ -10,7 +10,7 @@ enum { EXPIRE_AT_ONCE = 1000 };
 
 void registry_init(struct registry *r, struct scheduler *scheduler)
 {
-        *r = (struct registry){.scheduler = scheduler};
+        *r = (struct registry){.scheduler = scheduler, .first = uuid_new()};
         map_init(&r->by_id);
         map_init(&r->by_key);
         list_init(&r->by_age);
@@ -78,6 +78,15 @@ struct task *registry_find(const struct registry *r, const struct uuid *id)
         return NULL;
 }
 
+enum registry_absence registry_absence(const struct registry *r, const struct uuid *id)
+{
+        bool is_ours = id->bytes[6] >> 4 == 7; /* the version */
+
+        if (is_ours && memcmp(id, &r->first, sizeof(*id)) < 0)
+                return REGISTRY_BEFORE_START;
+        return is_ours && memcmp(id, &r->last_gone, sizeof(*id)) <= 0 ? REGISTRY_LET_GO : REGISTRY_UNKNOWN;
+}
+
 static bool same(struct bytes a, struct bytes b)
 {
         return a.len == b.len && !memcmp(a.data, b.data, a.len);
@@ -106,6 +115,8 @@ static uint64_t kept_size(const struct task *t)
 static void let_go(struct registry *r, struct task *t)
 {
         r->kept_bytes -= kept_size(t);
+        if (memcmp(&t->id, &r->last_gone, sizeof(t->id)) > 0)
+                r->last_gone = t->id;
         scheduler_release(r->scheduler, t);
         map_remove(&r->by_id, &t->by_id);
         if (has_key(t))

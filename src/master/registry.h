@@ -14,6 +14,8 @@ struct registry {
         struct list by_age; /* oldest first */
         size_t n_tasks;
         uint64_t kept_bytes, kept_bytes_max; /* of ended tasks; max 0: unlimited */
+        struct uuid first; /* every id that was given out is greater */
+        struct uuid last_gone; /* the greatest id of those let go; zero: none */
 };
 
 void registry_init(struct registry *r, struct scheduler *scheduler);
@@ -25,6 +27,10 @@ int registry_add(struct registry *r, struct task *t);
 
 /* NULL: unknown, or let go. */
 struct task *registry_find(const struct registry *r, const struct uuid *id);
+
+/* What can be said of an id that is not found. LET_GO is said of every id as old as one that was let go. */
+enum registry_absence { REGISTRY_UNKNOWN, REGISTRY_BEFORE_START, REGISTRY_LET_GO };
+enum registry_absence registry_absence(const struct registry *r, const struct uuid *id);
 struct task *registry_find_key(const struct registry *r, struct bytes project, struct bytes key);
 
 /* The task has ended: its bytes count now, older ones may have to go. */

@@ -40,6 +40,7 @@ static void apply_projects(struct supervisor *s)
 static struct scheduler_config scheduler_settings(const struct config *c)
 {
         return (struct scheduler_config){.max_length = (uint64_t)c->queue.max_length,
+                .max_bytes = (uint64_t)c->queue.max_bytes,
                 .reject_on_limit = c->queue.on_limit == CONFIG_ON_LIMIT_REJECT,
                 .aging_interval = c->queue.aging_interval * NS_PER_MS,
                 .isolation = (enum isolation)c->daemon.worker.isolation,

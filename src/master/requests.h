@@ -12,10 +12,13 @@
         X(wait)                                                                                              \
         X(result)                                                                                            \
         X(cancel)                                                                                            \
+        X(retry)                                                                                             \
+        X(why)                                                                                               \
         X(list)                                                                                              \
         X(stats)                                                                                             \
         X(status)                                                                                            \
         X(project_limit)                                                                                     \
+        X(project_set)                                                                                       \
         X(project_usage)                                                                                     \
         X(reload)                                                                                            \
         X(drain)                                                                                             \
@@ -26,6 +29,13 @@ REQUESTS(X)
 #undef X
 
 extern const struct peer_handler request_handlers[WIRE_IDS];
+
+/* The task with this id. Positive: refused, with NOT_FOUND saying what can be said of an id that is not known. */
+int request_find_task(struct session *session, struct bytes text, struct task **out, struct wire_refusal *why);
+
+/* Whether the session may wait for one more task, whose bytes are its own: what one client has under way is bounded by
+ * queue.maxClientBytes. Positive: refused. A cancel has a reserve, so that a client at its bound can give something up. */
+int request_room_to_wait(struct session *session, size_t bytes, bool is_cancel, struct wire_refusal *why);
 
 /* A call that is answered when the task has ended, which may be now. -ENOMEM. */
 int request_answer_at_end(struct session *session, struct task *t, const struct waiter *call);

@@ -1,4 +1,4 @@
-/* The ops about the pool and its projects: stats, status, project-limit, project-usage. */
+/* The ops that look at the pool and its projects: stats, status, project-usage. */
 #include "master/requests.h"
 
 #include "base/clock.h"
@@ -163,30 +163,6 @@ static void write_projects(struct pack *p, const struct supervisor *s)
                 write_project(p, it);
         }
         pack_map_close(p, mark, n);
-}
-
-int request_project_limit(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
-{
-        const struct wire_project_limit *call = &body->project_limit;
-        struct session *s = session_of(p);
-        struct wire_project_limit_reply reply = {0};
-        struct project_settings settings;
-        struct project *project;
-        char message[256];
-        int r = scheduler_project(&s->supervisor->scheduler, call->project_id, &project, why);
-
-        if (r)
-                return request_no_memory(r, why);
-        settings = project->settings;
-        settings.limit = (uint32_t)call->limit;
-        scheduler_project_set(&s->supervisor->scheduler, project, &settings, clock_now());
-        snprintf(message, sizeof(message), call->limit ? "Project %s may run %u tasks at once" : "Project %s has no limit",
-                project->name, settings.limit);
-        WIRE_SET(&reply, project_limit_reply, message, wire_str(message));
-        WIRE_SET(&reply, project_limit_reply, project_id, call->project_id);
-        WIRE_SET(&reply, project_limit_reply, limit, call->limit);
-        session_reply(s, WIRE_MESSAGE(project_limit_reply), seq, &reply);
-        return 0;
 }
 
 static int write_one_usage(struct pack *p, const struct supervisor *s, struct bytes name, struct wire_refusal *why)

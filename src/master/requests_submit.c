@@ -158,7 +158,7 @@ static void reply_id(struct session *session, uint64_t seq, const struct task *t
 static int answer_submit(struct session *session, uint64_t seq, struct task *t, bool wait, bool duplicate)
 {
         struct waiter call = {.seq = seq, .kind = WAITER_SUBMIT, .duplicate = duplicate,
-                .owns = !duplicate && !t->durable};
+                .bytes = duplicate ? 0 : t->payload.len, .owns = !duplicate && !t->durable};
 
         if (wait)
                 return request_answer_at_end(session, t, &call);
@@ -188,7 +188,9 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
                 if (t)
                         return answer_submit(session, seq, t, body->wait, true);
         }
-        r = make_task(&s, body->task, &t);
+        r = body->wait ? request_room_to_wait(session, body->task.len, false, why) : 0;
+        if (!r)
+                r = make_task(&s, body->task, &t);
         if (!r)
                 r = accept_task(&s, t);
         return r ? r : answer_submit(session, seq, t, body->wait, false);

@@ -1,4 +1,4 @@
-/* The ops about tasks that are there: wait, result, cancel, list. */
+/* The ops about tasks that are there: wait, result, cancel, retry, list. */
 #include "master/requests.h"
 
 #include "master/record.h"
@@ -9,9 +9,16 @@
 
 enum { LIST_DEFAULT = 100 };
 
-/* ---- wait, result, cancel ---- */
+/* ---- wait, result, cancel, retry ---- */
 
-static int find_task(struct session *s, struct bytes text, struct task **out, struct wire_refusal *why)
+/* An id carries the time of its making, so that more can be said than that it is not known. */
+static const char *const absences[] = {
+        [REGISTRY_UNKNOWN] = "no task ever had this id",
+        [REGISTRY_BEFORE_START] = "it is from before the supervisor's start, and results are not kept across that",
+        [REGISTRY_LET_GO] = "its result was let go, after its resultTtl or to stay within queue.maxKeptBytes",
+};
+
+int request_find_task(struct session *s, struct bytes text, struct task **out, struct wire_refusal *why)
 {
         struct uuid id;
 
@@ -19,8 +26,8 @@ static int find_task(struct session *s, struct bytes text, struct task **out, st
                 return wire_refuse(why, WIRE_INVALID_OPTION, "\"%.36s\" is no task id", (const char *)text.data);
         *out = registry_find(&s->supervisor->registry, &id);
         if (!*out)
-                return wire_refuse(why, WIRE_NOT_FOUND, "no task %.36s, or its result was let go",
-                        (const char *)text.data);
+                return wire_refuse(why, WIRE_NOT_FOUND, "task %.36s: %s", (const char *)text.data,
+                        absences[registry_absence(&s->supervisor->registry, &id)]);
         return 0;
 }
 
@@ -28,8 +35,10 @@ int request_wait(struct peer *p, uint64_t seq, const union wire_body *body, stru
 {
         struct waiter call = {.seq = seq, .kind = WAITER_WAIT};
         struct task *t;
-        int r = find_task(session_of(p), body->wait.id, &t, why);
+        int r = request_find_task(session_of(p), body->wait.id, &t, why);
 
+        if (!r)
+                r = request_room_to_wait(session_of(p), 0, false, why);
         return r ? r : request_no_memory(request_answer_at_end(session_of(p), t, &call), why);
 }
 
@@ -39,7 +48,7 @@ int request_result(struct peer *p, uint64_t seq, const union wire_body *body, st
         struct buf *scratch = &s->supervisor->scratch;
         struct wire_result_reply reply = {0};
         struct task *t;
-        int r = find_task(s, body->result.id, &t, why);
+        int r = request_find_task(s, body->result.id, &t, why);
 
         if (r)
                 return r;
@@ -57,8 +66,10 @@ int request_cancel(struct peer *p, uint64_t seq, const union wire_body *body, st
         struct waiter call = {.seq = seq, .kind = WAITER_CANCEL};
         struct session *s = session_of(p);
         struct task *t;
-        int r = find_task(s, body->cancel.id, &t, why);
+        int r = request_find_task(s, body->cancel.id, &t, why);
 
+        if (!r)
+                r = request_room_to_wait(s, 0, true, why);
         if (r)
                 return r;
         /* Waits first: a task that is over at once tells this caller with all the others. */
@@ -67,6 +78,24 @@ int request_cancel(struct peer *p, uint64_t seq, const union wire_body *body, st
                 return request_no_memory(r, why);
         if (!task_ended(t))
                 dispatch_cancel(&s->supervisor->dispatch, t, "cancelled on request");
+        return 0;
+}
+
+int request_retry(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct session *s = session_of(p);
+        struct supervisor *sv = s->supervisor;
+        struct wire_retry_reply reply = {0};
+        struct task *t;
+        int r = request_find_task(s, body->retry.id, &t, why);
+
+        if (!r)
+                r = request_no_memory(dispatch_revive(&sv->dispatch, t, why, &sv->retry_after_ms), why);
+        if (r)
+                return r;
+        WIRE_SET(&reply, retry_reply, id, body->retry.id);
+        WIRE_SET(&reply, retry_reply, state, wire_str(task_state_name(t->state)));
+        session_reply(s, WIRE_MESSAGE(retry_reply), seq, &reply);
         return 0;
 }
 

@@ -33,11 +33,10 @@ struct retry_verdict retry_decide(const struct task *t, enum wire_code code, int
                 return final(TASK_CANCELLED, WIRE_CANCELLED);
         if (!wire_codes[code].retry)
                 return final(TASK_FAILED, code);
-        if (t->quarantined || t->n_attempts >= t->max_attempts) {
-                bool killed = poison && t->attempts[t->n_attempts - 1].killed_worker;
-
-                return final(t->max_attempts > 1 ? TASK_DEAD : TASK_FAILED, killed ? WIRE_QUARANTINED : code);
-        }
+        if (t->quarantined)
+                return final(TASK_DEAD, t->attempts[t->n_attempts - 1].killed_worker ? WIRE_QUARANTINED : code);
+        if (!poison && t->n_attempts >= t->max_attempts)
+                return final(t->max_attempts > 1 ? TASK_DEAD : TASK_FAILED, code);
         return (struct retry_verdict){
                 .again = true,
                 .quarantine = poison,

@@ -3,8 +3,8 @@
  *
  * Only what can come out otherwise is tried again (wire_codes[].retry). The wait grows by `backoff` with each attempt, up
  * to `delay_max`, and is spread by +/- `jitter`, so that what failed together does not come back together.
- * A task that has cost QUARANTINE_KILLS workers gets one more attempt alone in a fresh process, and then none; none at all
- * if its attempts are used up, for maxAttempts is a promise.
+ * A task that has cost QUARANTINE_KILLS workers gets one more attempt alone in a fresh process, also when maxAttempts is
+ * used up: it may have been its company that killed them. After that it gets none.
  */
 #pragma once
 

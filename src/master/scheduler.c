@@ -120,6 +120,10 @@ static void shift(struct scheduler *s, struct task *t, enum task_state to, int64
         if (from == TASK_QUEUED || from == TASK_DELAYED || from == TASK_RUNNING)
                 count_state(s, t->project, from, -1);
         count_state(s, t->project, to, 1);
+        if (from == TASK_NEW || from == TASK_DEAD)
+                s->counts.bytes += t->payload.len;
+        if (task_ended(t))
+                s->counts.bytes -= t->payload.len;
         if (from == TASK_QUEUED)
                 lane_left(l, t, to == TASK_RUNNING, now, s->config.aging_interval);
         if (to == TASK_QUEUED)
@@ -136,8 +140,7 @@ static int64_t clamp_ms(double ms)
         return (int64_t)fmax(RETRY_LEAST_MS, fmin(ms, RETRY_MOST_MS));
 }
 
-/* How long the pool needs, at the rate that it was measured at, for this many tasks. */
-static int64_t service_ms(const struct scheduler *s, double tasks, int64_t now)
+int64_t scheduler_service_ms(const struct scheduler *s, double tasks, int64_t now)
 {
         double interval = fmax((double)s->end_interval, (double)(now - s->last_end));
 
@@ -177,7 +180,7 @@ static int refuse(const struct scheduler *s, const struct task *t, const struct 
         struct wire_refusal *why, int64_t *retry_after_ms)
 {
         const struct project *p = t->project;
-        uint64_t most = s->config.max_length, own_most = p->settings.max_queued;
+        uint64_t most = s->config.max_length, most_bytes = s->config.max_bytes, own_most = p->settings.max_queued;
 
         *retry_after_ms = -1;
         if (s->mode != SCHEDULER_OPEN)
@@ -187,9 +190,14 @@ static int refuse(const struct scheduler *s, const struct task *t, const struct 
                         "priority %u is over project %s's maxPriority of %u", t->priority, p->name,
                         p->settings.max_priority);
         if (most && s->counts.queued + s->counts.delayed >= most) {
-                *retry_after_ms = service_ms(s, (double)most / RETRY_PART, now);
+                *retry_after_ms = scheduler_service_ms(s, (double)most / RETRY_PART, now);
                 return wire_refuse(why, WIRE_QUEUE_FULL, "the queue holds its most of %llu tasks",
                         (unsigned long long)most);
+        }
+        if (most_bytes && s->counts.bytes + t->payload.len > most_bytes) {
+                *retry_after_ms = scheduler_service_ms(s, (double)s->counts.queued / RETRY_PART, now);
+                return wire_refuse(why, WIRE_QUEUE_FULL, "the tasks that are there have %llu bytes, the most is %llu",
+                        (unsigned long long)s->counts.bytes, (unsigned long long)most_bytes);
         }
         if (own_most && p->queued + p->delayed >= own_most) {
                 *retry_after_ms = project_service_ms(l, (double)own_most / RETRY_PART, (double)p->running);
@@ -216,7 +224,8 @@ static void take_in(struct scheduler *s, struct task *t, int64_t now)
         shift(s, t, t->not_before > now ? TASK_DELAYED : TASK_QUEUED, now);
 }
 
-int scheduler_accept(
+/* Room, and nothing against it. */
+static int admit(
         struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms)
 {
         int r = make_room(s, t);
@@ -227,10 +236,18 @@ int scheduler_accept(
         if (r) {
                 s->counts.refused++;
                 t->project->refused++;
-                return r;
         }
-        take_in(s, t, now);
-        return 0;
+        return r;
+}
+
+int scheduler_accept(
+        struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms)
+{
+        int r = admit(s, t, now, why, retry_after_ms);
+
+        if (!r)
+                take_in(s, t, now);
+        return r;
 }
 
 int scheduler_restore(struct scheduler *s, struct task *t, int64_t now)
@@ -242,19 +259,20 @@ int scheduler_restore(struct scheduler *s, struct task *t, int64_t now)
         return r;
 }
 
-int scheduler_revive(struct scheduler *s, struct task *t, int64_t now)
+int scheduler_revive(
+        struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms)
 {
         int r;
 
+        *retry_after_ms = -1;
         if (t->state != TASK_DEAD)
-                return REVIVE_NOT_DEAD;
+                return wire_refuse(why, WIRE_INVALID_OPTION, "the task is %s: only a dead one can be retried",
+                        task_state_name(t->state));
         assert(t->payload.len);
-        r = make_room(s, t);
+        r = admit(s, t, now, why, retry_after_ms);
         if (r)
                 return r;
-        t->n_attempts = 0;
-        t->kills = 0;
-        t->quarantined = t->cancel_asked = false;
+        task_forget_attempts(t);
         t->not_before = t->start_deadline = t->waited = 0;
         shift(s, t, TASK_QUEUED, now);
         return 0;

@@ -53,6 +53,7 @@ enum scheduler_mode {
 
 struct scheduler_config {
         uint64_t max_length;    /* most tasks queued and delayed; 0: unlimited */
+        uint64_t max_bytes;     /* most bytes of tasks that have not ended; 0: unlimited */
         bool reject_on_limit;   /* queue.onLimit is "reject" */
         int64_t aging_interval; /* 0: nothing rises */
         enum isolation isolation;
@@ -74,6 +75,7 @@ struct class_pool {
 
 struct scheduler_counts {
         uint64_t queued, delayed, running;
+        uint64_t bytes;            /* payloads of these */
         uint64_t completed, failed, cancelled, dead, retried, refused; /* since the start */
         uint64_t attempts;         /* ended ones */
         int64_t run_ns, cpu_ns;    /* of ended attempts */
@@ -154,10 +156,12 @@ void scheduler_ended(struct scheduler *s, struct seat *seat, const struct attemp
 void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state, int64_t now);
 /* Another attempt, not before `at`. */
 void scheduler_retry(struct scheduler *s, struct task *t, int64_t at, int64_t now);
-/* By hand: a dead task starts over with its attempts, kills and quarantine forgotten. Its payload must be there. 0,
- * REVIVE_NOT_DEAD, -ENOMEM. */
-enum { REVIVE_NOT_DEAD = 1 };
-int scheduler_revive(struct scheduler *s, struct task *t, int64_t now);
+/* By hand: a dead task starts over with its attempts, kills and quarantine forgotten. As scheduler_accept(); refused too
+ * when it is not dead. */
+int scheduler_revive(
+        struct scheduler *s, struct task *t, int64_t now, struct wire_refusal *why, int64_t *retry_after_ms);
+/* How long the pool takes for so many tasks, at the rate that it was measured at. */
+int64_t scheduler_service_ms(const struct scheduler *s, double tasks, int64_t now);
 
 enum cancel_result {
         CANCEL_DONE = 0, /* it is TASK_CANCELLED now */

@@ -17,6 +17,7 @@ struct session {
         struct peer peer;
         struct ucred who;
         struct list waiters;
+        uint64_t waiting_bytes; /* of the waiters, and of the tasks that came with them */
         uint64_t id;
         char client[65];
         struct grave grave;

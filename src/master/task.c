@@ -109,6 +109,17 @@ void task_drop_payload(struct task *t)
                 free_bytes(&t->payload);
 }
 
+void task_forget_attempts(struct task *t)
+{
+        free(t->attempts);
+        t->attempts = NULL;
+        free_outcome(t->outcome);
+        t->outcome = NULL;
+        t->n_attempts = 0;
+        t->kills = 0;
+        t->quarantined = t->cancel_asked = false;
+}
+
 int task_attempt_begin(struct task *t, uint32_t worker, int32_t pid, int64_t wall)
 {
         struct task_attempt *grown = realloc(t->attempts, (t->n_attempts + 1u) * sizeof(*grown));

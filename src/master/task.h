@@ -46,6 +46,7 @@ struct task_attempt {
         int64_t started_wall, ended_wall; /* ended_wall: 0 while it runs */
         uint8_t outcome;                  /* enum wire_code; WIRE_OK: succeeded, or still running */
         bool killed_worker;               /* the worker did not survive it */
+        uint8_t signal;                   /* that ended the worker; 0: none */
 };
 
 /* What an ended attempt left behind; the bytes are encoded values, owned, from malloc. */
@@ -96,7 +97,7 @@ struct task {
         uint8_t kills;           /* attempts that cost a worker */
         bool durable : 1;        /* outlives a caller that waits and goes away */
         bool cancel_asked : 1;   /* it runs, and shall not be retried */
-        bool quarantined : 1;    /* its next attempt gets a fresh process and is the last */
+        bool quarantined : 1;    /* its next attempt runs alone in a fresh process and is the last */
 };
 
 /* Every task with defaults of zero and ISOLATION_HEAP; takes the payload over, also when it fails. NULL: no memory. */
@@ -110,6 +111,8 @@ struct task_extra *task_extra(struct task *t);
 struct task_outcome *task_outcome_reset(struct task *t);
 /* Frees what the record of an ended task does not need: the payload of all but dead ones is never run again. */
 void task_drop_payload(struct task *t);
+/* Attempts, kills, outcome and quarantine as if it had never been run. */
+void task_forget_attempts(struct task *t);
 
 /* Enters an attempt in the ledger, before anything is sent to the worker, and counts the generation up. -ENOMEM. */
 int task_attempt_begin(struct task *t, uint32_t worker, int32_t pid, int64_t wall);

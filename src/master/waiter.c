@@ -8,16 +8,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int waiter_new(struct session *session, struct task *task, uint64_t seq, enum waiter_kind kind, struct waiter **out)
+int waiter_new(struct session *session, struct task *task, const struct waiter *call)
 {
         struct waiter *w = calloc(1, sizeof(*w));
 
         if (!w)
                 return error_origin(-ENOMEM);
-        *w = (struct waiter){.session = session, .task = task, .seq = seq, .kind = kind};
+        *w = *call;
+        w->session = session;
+        w->task = task;
         list_push_back(&session->waiters, &w->by_session);
         list_push_back(&task->waiters, &w->by_task);
-        *out = w;
+        session->waiting_bytes += w->bytes + sizeof(*w);
         return 0;
 }
 
@@ -25,5 +27,6 @@ void waiter_free(struct waiter *w)
 {
         list_unlink(&w->by_session);
         list_unlink(&w->by_task);
+        w->session->waiting_bytes -= w->bytes + sizeof(*w);
         free(w);
 }

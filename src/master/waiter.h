@@ -7,6 +7,7 @@
 #include "base/list.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct session;
@@ -19,11 +20,12 @@ struct waiter {
         struct session *session;
         struct task *task;
         uint64_t seq;
+        size_t bytes; /* of the task, where it came with this call */
         enum waiter_kind kind;
         bool duplicate; /* a submit whose key named an earlier task */
         bool owns;      /* the task lives and dies with this call */
 };
 
-/* -ENOMEM. */
-int waiter_new(struct session *session, struct task *task, uint64_t seq, enum waiter_kind kind, struct waiter **out);
+/* Like the call, of which seq, kind, bytes, duplicate and owns count. -ENOMEM. */
+int waiter_new(struct session *session, struct task *task, const struct waiter *call);
 void waiter_free(struct waiter *w);

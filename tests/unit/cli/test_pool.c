@@ -61,6 +61,42 @@ static void test_list_is_a_table(void **state)
         finish(&fake);
 }
 
+static void test_retry_prints_the_state(void **state)
+{
+        (void)state;
+        SERVE(fake, {"retry", "{\"id\":\"x\",\"state\":\"queued\"}"});
+        check(RUN("retry", "x", "y"), 0, "queued\nqueued\n", "");
+        check_requests(&fake, "{\"op\":\"retry\",\"id\":\"x\"}\n{\"op\":\"retry\",\"id\":\"y\"}\n");
+        finish(&fake);
+}
+
+#define WHY                                                                                                  \
+        "{\"reason\":\"ended\",\"message\":\"dead at attempt 2\",\"result\":{\"attempts\":["                  \
+        "{\"worker\":3,\"pid\":77,\"outcome\":\"WORKER_CRASHED\",\"signal\":\"KILL\"},"                     \
+        "{\"worker\":4,\"pid\":7,\"outcome\":\"TASK_ERROR\"}]}}"
+
+static void test_why_gives_the_verdict_and_the_ledger(void **state)
+{
+        (void)state;
+        SERVE(fake, {"why", WHY});
+        check(RUN("why", "x"), 0,
+                "dead at attempt 2\n"
+                "ATTEMPT  WORKER  PID  OUTCOME         SIGNAL\n"
+                "      1       3   77  WORKER_CRASHED  KILL\n"
+                "      2       4    7  TASK_ERROR\n", "");
+        check(RUN("why", "x", "--json"), 0, WHY "\n", "");
+        check_requests(&fake, "{\"op\":\"why\",\"id\":\"x\"}\n{\"op\":\"why\",\"id\":\"x\"}\n");
+        finish(&fake);
+}
+
+static void test_why_of_a_waiting_task(void **state)
+{
+        (void)state;
+        SERVE(fake, {"why", "{\"reason\":\"paused\",\"message\":\"project p is paused\",\"result\":{\"attempts\":[]}}"});
+        check(RUN("why", "x"), 0, "project p is paused\n", "");
+        finish(&fake);
+}
+
 /* ---- the pool ---- */
 
 static void test_stats(void **state)
@@ -116,6 +152,23 @@ static void test_project_commands(void **state)
         check(RUN("project", "limit", "a", "-3"), 64, "", "poppo: a limit is a whole number from 0, not \"-3\"\n");
         check(RUN("project", "usage"), 0, "a  1/3\nb  2\n", "");
         check(RUN("project", "usage", "a", "--json"), 0, "{\"a\":{\"used\":1,\"limit\":3,\"available\":2},\"b\":2}\n", "");
+        finish(&fake);
+}
+
+static void test_project_settings(void **state)
+{
+        (void)state;
+        SERVE(fake, {"project-set", "{\"message\":\"Project a is open\",\"paused\":false}"});
+        check(RUN("project", "set", "a", "weight=4", "rateLimit=10/s", "paused=false"), 0, "Project a is open\n", "");
+        check(RUN("project", "pause", "a", "--json"), 0, "{\"message\":\"Project a is open\",\"paused\":false}\n", "");
+        check(RUN("project", "resume", "a"), 0, "Project a is open\n", "");
+        check_requests(&fake,
+                "{\"op\":\"project-set\",\"projectId\":\"a\",\"weight\":4,\"rateLimit\":\"10/s\",\"paused\":false}\n"
+                "{\"op\":\"project-set\",\"projectId\":\"a\",\"paused\":true}\n"
+                "{\"op\":\"project-set\",\"projectId\":\"a\",\"paused\":false}\n");
+        check(RUN("project", "set", "a", "wieght=4"), 64, "",
+                "poppo: a project has no setting \"wieght\"\n       did you mean weight=?\n");
+        check(RUN("project", "set", "a", "weight"), 64, "", "poppo: a setting is KEY=VALUE, not \"weight\"\n");
         finish(&fake);
 }
 
@@ -210,9 +263,13 @@ int main(void)
                 cmocka_unit_test(test_result_of_a_running_task),
                 cmocka_unit_test(test_cancel_prints_the_state),
                 cmocka_unit_test(test_list_is_a_table),
+                cmocka_unit_test(test_retry_prints_the_state),
+                cmocka_unit_test(test_why_gives_the_verdict_and_the_ledger),
+                cmocka_unit_test(test_why_of_a_waiting_task),
                 cmocka_unit_test(test_stats),
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_project_commands),
+                cmocka_unit_test(test_project_settings),
                 cmocka_unit_test(test_daemon_calls),
                 cmocka_unit_test(test_reload_refused),
                 cmocka_unit_test(test_start_that_fails_shows_the_log),

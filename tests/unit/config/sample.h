@@ -26,7 +26,8 @@
         "    \"retryBackoff\": 1, \"retryDelayMax\": 0, \"retryJitter\": 1},\n"                              \
         "  \"queue\": {\"maxLength\": 5, \"onLimit\": \"reject\", \"onFull\": \"reject\",\n"                 \
         "    \"agingInterval\": \"5m\", \"resultTtl\": \"1d\", \"maxResultBytes\": \"10MB\",\n"              \
-        "    \"maxTaskBytes\": 4096, \"maxKeptBytes\": \"1GB\"},\n"                                         \
+        "    \"maxTaskBytes\": 4096, \"maxKeptBytes\": \"1GB\", \"maxBytes\": \"2GiB\",\n"                 \
+        "    \"maxClientBytes\": \"1MiB\"},\n"                                                            \
         "  \"projects\": {\n"                                                                                \
         "    \"acme\": {\"processLimit\": 2, \"rateLimit\": \"90/m\", \"maxQueued\": 50, \"weight\": 3,\n"   \
         "      \"maxPriority\": 5, \"isolation\": \"heap\", \"taskTypes\": [\"execute-code\"],\n"            \

@@ -124,10 +124,24 @@ static void test_quarantine(void **state)
         assert_false(v.again);
         assert_int_equal(v.state, TASK_DEAD);
         assert_int_equal(v.code, WIRE_QUARANTINED);
-        v = verdict(after(3, 3, 3), WIRE_WORKER_CRASHED);
+}
+
+static void test_quarantine_when_attempts_are_used_up(void **state)
+{
+        struct retry_verdict v = verdict(after(3, 3, 3), WIRE_WORKER_CRASHED);
+        struct task *t = after(4, 3, 3);
+
+        (void)state;
+        assert_true(v.again && v.quarantine);
+        t->quarantined = true;
+        v = verdict(t, WIRE_TASK_ERROR);
         assert_false(v.again);
         assert_int_equal(v.state, TASK_DEAD);
-        assert_int_equal(v.code, WIRE_QUARANTINED);
+        t = after(4, 0, 3);
+        t->kills = 3;
+        t->quarantined = true;
+        assert_int_equal(verdict(t, WIRE_TASK_ERROR).code, WIRE_TASK_ERROR);
+        assert_int_equal(verdict(after(3, 2, 3), WIRE_WORKER_CRASHED).state, TASK_DEAD);
 }
 
 int main(void)
@@ -139,6 +153,7 @@ int main(void)
                 cmocka_unit_test(test_attempts_used_up),
                 cmocka_unit_test(test_cancelled_is_not_retried),
                 cmocka_unit_test(test_quarantine),
+                cmocka_unit_test(test_quarantine_when_attempts_are_used_up),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

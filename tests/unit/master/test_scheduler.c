@@ -93,6 +93,8 @@ static void test_revive_a_dead_task(void **state)
         struct scheduler_config config = stage_config();
         struct stage st;
         struct seat *seat;
+        struct wire_refusal why;
+        int64_t retry_after;
         struct task *t;
 
         (void)state;
@@ -102,11 +104,19 @@ static void test_revive_a_dead_task(void **state)
         t->payload = (struct bytes){(uint8_t *)strdup("x"), 1};
         assert_int_equal(stage_offer(&st, t), WIRE_OK);
         stage_settle(&st);
-        assert_int_equal(scheduler_revive(&st.s, t, st.now), REVIVE_NOT_DEAD);
+        assert_int_equal(st.s.counts.bytes, 1);
+        assert_true(scheduler_revive(&st.s, t, st.now, &why, &retry_after) > 0);
+        assert_int_equal(why.code, WIRE_INVALID_OPTION);
         stage_end(&st, seat, TASK_DEAD, MS(1));
         t->kills = 3;
         t->quarantined = true;
-        assert_int_equal(scheduler_revive(&st.s, t, st.now), 0);
+        assert_int_equal(st.s.counts.bytes, 0);
+        scheduler_set_mode(&st.s, SCHEDULER_DRAINING, st.now);
+        assert_true(scheduler_revive(&st.s, t, st.now, &why, &retry_after) > 0);
+        assert_int_equal(why.code, WIRE_SHUTTING_DOWN);
+        scheduler_set_mode(&st.s, SCHEDULER_OPEN, st.now);
+        assert_int_equal(scheduler_revive(&st.s, t, st.now, &why, &retry_after), 0);
+        assert_int_equal(st.s.counts.bytes, 1);
         assert_int_equal(t->kills + t->n_attempts + t->quarantined, 0);
         stage_settle(&st);
         assert_int_equal(t->state, TASK_RUNNING);

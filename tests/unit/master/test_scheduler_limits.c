@@ -236,6 +236,26 @@ static void test_queue_full(void **state)
         stage_fini(&st);
 }
 
+static void test_bytes_are_a_limit_too(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct task *t;
+
+        (void)state;
+        config.max_bytes = 100;
+        stage_init(&st, &config);
+        t = stage_task(stage_project(&st, "p"), 0);
+        t->payload = (struct bytes){calloc(1, 100), 100};
+        assert_int_equal(stage_offer(&st, t), WIRE_OK);
+        t = stage_task(stage_project(&st, "p"), 0);
+        t->payload = (struct bytes){calloc(1, 1), 1};
+        assert_int_equal(stage_offer(&st, t), WIRE_QUEUE_FULL);
+        task_free(t);
+        stage_submit(&st, stage_project(&st, "q"), 0);
+        stage_fini(&st);
+}
+
 static void test_project_refusals(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -309,6 +329,7 @@ int main(void)
                 cmocka_unit_test(test_delay),
                 cmocka_unit_test(test_start_deadline_is_for_the_first_attempt),
                 cmocka_unit_test(test_queue_full),
+                cmocka_unit_test(test_bytes_are_a_limit_too),
                 cmocka_unit_test(test_project_refusals),
                 cmocka_unit_test(test_project_names_and_forgetting),
         };

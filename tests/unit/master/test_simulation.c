@@ -150,7 +150,7 @@ static void check_tasks(struct world *w)
                 n[t->state]++;
                 assert_false(task_ended(t));
                 assert_int_equal(stage_seat_of(&w->st, t) != NULL, t->state == TASK_RUNNING);
-                assert_true(t->n_attempts <= t->max_attempts);
+                assert_true(t->n_attempts <= t->max_attempts + t->quarantined);
         }
         for (int i = 0; i < STAGE_SEATS; i++)
                 busy += w->st.seats[i].live && w->st.seats[i].seat.task;
