@@ -55,6 +55,19 @@ int fd_close_from(int first, int keep)
         return r < 0 ? r : close_span((unsigned int)keep + 1, UINT_MAX);
 }
 
+int fd_fill_stdio(void)
+{
+        int fd;
+
+        do {
+                fd = open("/dev/null", O_RDWR);
+        } while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd < 0)
+                return error_origin(-errno);
+        close(fd);
+        return 0;
+}
+
 int fd_null_stdio(void)
 {
         int fd = open("/dev/null", O_RDWR | O_CLOEXEC);

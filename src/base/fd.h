@@ -16,5 +16,9 @@ int fd_keep_on_exec(int fd);
 /* Closes every descriptor from first up, except keep (-1: none). */
 int fd_close_from(int first, int keep);
 
+/* Whichever of stdin, stdout and stderr the caller closed becomes /dev/null: else the next file or socket would get its
+ * number, and what is printed would go there. First thing in a program. */
+int fd_fill_stdio(void);
+
 /* Points stdin, stdout and stderr at /dev/null. */
 int fd_null_stdio(void);

@@ -2,6 +2,7 @@
  * poppod(8): reads its command line and configuration, then becomes the master. Everything else is in master/.
  */
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/paths.h"
 #include "config/config.h"
@@ -145,6 +146,8 @@ int main(int argc, char **argv)
         struct command_line cl = {.master.spawner_program = spawner};
         int status;
 
+        if (fd_fill_stdio() < 0)
+                return EX_OSERR;
         log_open("poppod");
         status = parse(&cl, argc, argv);
         if (status >= 0)

@@ -45,7 +45,20 @@ bool listener_allows(const struct listener_rules *r, int fd, const struct ucred 
 {
         if (!r->n_uids && !r->n_gids)
                 return true;
-        return peer->uid == geteuid() || listed(r->uids, r->n_uids, peer->uid) || in_listed_group(r, fd, peer->gid);
+        return !peer->uid || peer->uid == geteuid() || listed(r->uids, r->n_uids, peer->uid) || in_listed_group(r, fd, peer->gid);
+}
+
+/* Whoever may not come in is told so before the door closes: a refusal without a word looks like a fault. */
+static void say_no(int fd, enum wire_code code, const char *text)
+{
+        struct wire_refusal why;
+        struct buf out;
+
+        wire_refuse(&why, code, "%s", text);
+        buf_init(&out, 0);
+        if (!wire_encode_refusal(&out, 0, &why, -1) && send(fd, buf_head(&out), buf_size(&out), MSG_NOSIGNAL) < 0)
+                log_debug("accept", "the refusal could not be sent: %m");
+        buf_fini(&out);
 }
 
 /* Out of descriptors: take the connection with the spare one, close it, so that the client learns of it at once. */
@@ -53,7 +66,7 @@ static void shed(struct listener *l)
 {
         int fd;
 
-        log_warn("accept", "out of descriptors: a connection is refused");
+        log_warn("accept", "a connection is refused: %m");
         close(l->spare_fd);
         fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC);
         if (fd >= 0)
@@ -72,18 +85,27 @@ static void on_pause_over(struct ev_loop *ev, struct ev_timer *w, int events)
         ev_io_start(ev, &l->acceptor);
 }
 
-/* Who may not speak is told so before the door closes: a refusal without a word looks like a fault. */
 static void turn_away(int fd, const struct ucred *peer)
 {
-        struct wire_refusal why;
-        struct buf out;
+        char text[64];
 
         log_warn("accept", "uid %u gid %u pid %d is not allowed", peer->uid, peer->gid, peer->pid);
-        wire_refuse(&why, WIRE_PERMISSION, "uid %u may not use this socket", peer->uid);
-        buf_init(&out, 0);
-        if (!wire_encode_refusal(&out, 0, &why, -1) && send(fd, buf_head(&out), buf_size(&out), MSG_NOSIGNAL) < 0)
-                log_debug("accept", "the refusal could not be sent: %m");
-        buf_fini(&out);
+        snprintf(text, sizeof(text), "uid %u may not use this socket", peer->uid);
+        say_no(fd, WIRE_PERMISSION, text);
+}
+
+/* The lowest free number is given out first, so a high one means that most are taken. */
+static bool takes_reserve(const struct listener *l, int fd)
+{
+        return l->fd_max && fd >= l->fd_max;
+}
+
+static void refuse_crowd(struct listener *l, int fd)
+{
+        if (!l->crowded)
+                log_warn("accept", "connections are refused: the last descriptors are kept for workers");
+        l->crowded = true;
+        say_no(fd, WIRE_QUEUE_FULL, "too many connections: the supervisor's descriptors are used up");
 }
 
 static void admit(struct listener *l, int taken)
@@ -96,6 +118,9 @@ static void admit(struct listener *l, int taken)
                 return;
         if (!listener_allows(&l->rules, fd, &peer))
                 return turn_away(fd, &peer);
+        if (takes_reserve(l, fd))
+                return refuse_crowd(l, fd);
+        l->crowded = false;
         l->on_accept(l, TAKE_FD(fd), &peer);
 }
 
@@ -110,7 +135,7 @@ static void on_acceptable(struct ev_loop *ev, struct ev_io *w, int events)
 
                 if (fd >= 0)
                         admit(l, fd);
-                else if (errno == EMFILE || errno == ENFILE)
+                else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                         return shed(l);
                 else if (errno != EINTR && errno != ECONNABORTED)
                         return;
@@ -134,19 +159,36 @@ static int make_parent(const char *path)
         return 0;
 }
 
-/* We hold the lock: whoever left a socket here is dead. Anything but a socket is somebody's, and stays. */
-static int remove_stale(const char *path)
+/* The lock file may have been swept away under its owner: who still answers here is alive, whatever the lock says. */
+static bool answers(const struct sockaddr_un *addr, pid_t *owner)
 {
+        CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct ucred peer = {0};
+        socklen_t len = sizeof(peer);
+
+        if (fd < 0 || (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0 && errno != EAGAIN))
+                return false;
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len);
+        *owner = peer.pid;
+        return true;
+}
+
+/* Whoever left a socket here that nobody answers at is dead. Anything but a socket is somebody's, and stays. */
+static int remove_stale(const struct sockaddr_un *addr, pid_t *owner)
+{
+        const char *path = addr->sun_path;
         struct stat st;
 
         if (lstat(path, &st) < 0)
                 return errno == ENOENT ? 0 : error_origin(-errno);
         if (!S_ISSOCK(st.st_mode))
                 return error_origin(-EEXIST);
+        if (answers(addr, owner))
+                return LOCK_TAKEN;
         return unlink(path) < 0 && errno != ENOENT ? error_origin(-errno) : 0;
 }
 
-static int bind_at(int fd, const char *path, mode_t mode)
+static int bind_at(int fd, const char *path, mode_t mode, pid_t *owner)
 {
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
         int r;
@@ -154,8 +196,8 @@ static int bind_at(int fd, const char *path, mode_t mode)
         if (strlen(path) >= sizeof(addr.sun_path))
                 return error_origin(-ENAMETOOLONG);
         strcpy(addr.sun_path, path);
-        r = remove_stale(path);
-        if (r < 0)
+        r = remove_stale(&addr, owner);
+        if (r)
                 return r;
         /* The mode comes by fchmod before bind, so that the socket is never open wider than it should be. */
         if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
@@ -177,19 +219,23 @@ static int take_lock(struct listener *l, pid_t *owner)
         return lock_take(path, &l->lock_fd, owner);
 }
 
-static int open_socket(struct listener *l)
+static int open_socket(struct listener *l, pid_t *owner)
 {
+        struct stat st;
         int r;
 
         l->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (l->fd < 0 || l->spare_fd < 0)
                 return error_origin(-errno);
-        r = bind_at(l->fd, l->path, l->rules.mode);
-        /* Unbound, or listener_close() would remove a file that is not ours. */
-        if (r < 0)
-                close(TAKE_FD(l->fd));
-        return r;
+        r = bind_at(l->fd, l->path, l->rules.mode, owner);
+        if (!r && lstat(l->path, &st) < 0)
+                r = error_origin(-errno);
+        if (r)
+                return r;
+        l->dev = st.st_dev;
+        l->ino = st.st_ino;
+        return 0;
 }
 
 int listener_init(struct listener *l, struct loop *loop, const char *path, const struct listener_rules *rules,
@@ -206,12 +252,21 @@ int listener_init(struct listener *l, struct loop *loop, const char *path, const
         l->acceptor.data = l->pause.data = l;
         r = take_lock(l, owner);
         if (!r)
-                r = open_socket(l);
+                r = open_socket(l, owner);
         if (r)
                 return r;
         ev_io_set(&l->acceptor, l->fd, EV_READ);
         ev_io_start(loop->ev, &l->acceptor);
         return 0;
+}
+
+/* Another one's socket may stand there by now, if ours was removed. */
+static void remove_own(const struct listener *l)
+{
+        struct stat st;
+
+        if (l->ino && !lstat(l->path, &st) && st.st_ino == l->ino && st.st_dev == l->dev)
+                unlink(l->path);
 }
 
 void listener_close(struct listener *l)
@@ -220,10 +275,9 @@ void listener_close(struct listener *l)
                 return;
         ev_io_stop(l->loop->ev, &l->acceptor);
         ev_timer_stop(l->loop->ev, &l->pause);
-        if (l->fd >= 0) {
-                unlink(l->path);
+        remove_own(l);
+        if (l->fd >= 0)
                 close(TAKE_FD(l->fd));
-        }
         if (l->spare_fd >= 0)
                 close(TAKE_FD(l->spare_fd));
         if (l->lock_fd >= 0)

@@ -11,6 +11,7 @@
 #include "master/lock.h"
 #include "master/notify.h"
 #include "master/session.h"
+#include "master/strangers.h"
 #include "master/supervisor.h"
 
 #include <errno.h>
@@ -22,6 +23,9 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
+
+/* For the log, the configuration, the spawner and its successor. */
+enum { RESERVED_FDS = 32 };
 
 int master_load_config(struct config *out, const char *path, struct config_error *error)
 {
@@ -44,9 +48,8 @@ static struct supervisor *of_loop(struct loop *l)
 
 static bool work_left(const struct supervisor *s)
 {
-        const struct scheduler_counts *c = &s->scheduler.counts;
-
-        return c->running || (s->state == SUPERVISOR_DRAINING && c->queued);
+        return s->scheduler.counts.running ||
+               (s->state == SUPERVISOR_DRAINING && scheduler_can_run_more(&s->scheduler));
 }
 
 static void answer_drained(struct supervisor *s)
@@ -54,6 +57,9 @@ static void answer_drained(struct supervisor *s)
         struct wire_drain_reply reply = {0};
         struct list *node;
 
+        /* Whoever waits for a drain that an end cuts short is told so when its session ends. */
+        if (s->state == SUPERVISOR_ENDING && scheduler_can_run_more(&s->scheduler))
+                return;
         while ((node = list_first(&s->drain_waiters))) {
                 struct session *session = list_entry(node, struct session, drain_node);
 
@@ -133,8 +139,20 @@ static void on_spawn_failed(struct spawner_link *l, uint64_t token, const char *
         pool_spawn_failed(pool_of(l), token, reason);
 }
 
+/* Whoever else becomes a child of the master must be named here. The spawner was reaped already. */
+static bool is_ours(void *arg, pid_t pid)
+{
+        return pool_has_pid(arg, pid);
+}
+
 static void on_spawner_lost(struct spawner_link *l)
 {
+        int n = strangers_end(is_ours, pool_of(l));
+
+        if (n < 0)
+                log_warn("spawner-lost", "workers that it did not tell of cannot be looked for: %s", error_text(n));
+        else if (n)
+                log_info("spawner-lost", "%d workers that it did not tell of were ended", n);
         pool_spawner_lost(pool_of(l));
 }
 
@@ -261,11 +279,10 @@ static int start_parts(struct supervisor *s)
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->config, &pool_ops);
         supervisor_apply(s);
         setup = spawner_setup(&s->config);
-        return spawner_link_init(&s->spawner, &s->loop, s->options->spawner_program, &setup, w->respawn_backoff,
-                w->respawn_backoff_max, &spawner_ops);
+        return spawner_link_init(&s->spawner, &s->loop, s->options->spawner_program, &setup, w, &spawner_ops);
 }
 
-/* As many descriptors as the system lets us have: one per client, three per worker. */
+/* As many descriptors as the system lets us have: one per client, two per worker. */
 static void raise_nofile(void)
 {
         struct rlimit limit;
@@ -275,6 +292,19 @@ static void raise_nofile(void)
         limit.rlim_cur = limit.rlim_max;
         if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
                 log_warn("start", "RLIMIT_NOFILE cannot be raised: %s", strerror(errno));
+}
+
+/* Clients must not use up what a worker needs to be replaced, its successor included. */
+void supervisor_reserve_fds(struct supervisor *s)
+{
+        rlim_t reserve = RESERVED_FDS + 4 * (rlim_t)s->config.daemon.worker.max_processes;
+        struct rlimit limit;
+
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur > INT_MAX)
+                return;
+        if (reserve > limit.rlim_cur / 4)
+                reserve = limit.rlim_cur / 4;
+        s->listener.fd_max = (int)(limit.rlim_cur - reserve);
 }
 
 static int choose_socket(struct supervisor *s)

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-enum { REPLY_SLACK = 128 * 1024 };
+enum { REPLY_SLACK = 128 * 1024, OVERDUE_WAIT = 100 * NS_PER_MS };
 
 /* ---- slots ---- */
 
@@ -204,6 +204,9 @@ void pool_scale(struct pool *p)
         wake = p->closing ? INT64_MAX : autoscaler_next_wake(&p->autoscaler, &in);
         if (p->breaker.not_before > now && p->breaker.not_before < wake)
                 wake = p->breaker.not_before;
+        /* What is due and was not done cannot be done now: an event will change that, or time, but not at once. */
+        if (wake <= now)
+                wake = now + OVERDUE_WAIT;
         set_wake(p, now, wake);
 }
 
@@ -366,6 +369,17 @@ struct worker *pool_find(const struct pool *p, uint64_t id)
                         return w;
         }
         return NULL;
+}
+
+bool pool_has_pid(const struct pool *p, pid_t pid)
+{
+        list_for_each(node, (struct list *)&p->workers) {
+                const struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->pidfd >= 0 && w->pid == pid)
+                        return true;
+        }
+        return false;
 }
 
 void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pidfd)

@@ -66,6 +66,8 @@ void pool_retire(struct worker *w, const char *reason);
 /* Ends everything: politely, or by SIGKILL. */
 void pool_close(struct pool *p, bool now);
 
+/* Whether one of its workers is this process. */
+bool pool_has_pid(const struct pool *p, pid_t pid);
 /* NULL: no such worker. */
 struct worker *pool_find(const struct pool *p, uint64_t id);
 

@@ -68,6 +68,7 @@ void supervisor_apply(struct supervisor *s)
                 .jitter = s->config.defaults.retry_jitter};
         registry_set_budget(&s->registry, (uint64_t)s->config.queue.max_kept_bytes);
         pool_configure(&s->pool, &s->config);
+        supervisor_reserve_fds(s);
         log_set_level(level < LOG_ERROR ? LOG_ERROR : level > LOG_DEBUG ? LOG_DEBUG : (enum log_level)level);
         log_set_format((enum log_format)s->config.logging.format);
 }

@@ -199,6 +199,9 @@ struct scheduler_load {
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);
 
+/* Whether a queued task will still run without anybody's doing; one of a paused project will not. */
+bool scheduler_can_run_more(const struct scheduler *s);
+
 /* The class whose tasks wait for a seat that is not being started yet, first in order. False: none is needed. */
 bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class);
 

@@ -25,6 +25,16 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         return load;
 }
 
+bool scheduler_can_run_more(const struct scheduler *s)
+{
+        if (!s->counts.queued)
+                return false;
+        for (const struct project *p = NULL; (p = scheduler_project_next(s, p));)
+                if (p->queued && !p->settings.paused)
+                        return true;
+        return false;
+}
+
 bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
 {
         struct lane *firsts[CLASSES];

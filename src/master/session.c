@@ -135,6 +135,8 @@ void session_shut_down(struct session *s)
         list_for_each(node, &s->waiters)
                 if (peer_refuse(&s->peer, list_entry(node, struct waiter, by_session)->seq, &why, -1) < 0)
                         break;
+        if (!list_empty(&s->drain_node))
+                peer_refuse(&s->peer, s->drain_seq, &why, -1);
         /* What the socket takes at once goes out; nobody waits for a slow reader now. */
         channel_flush(&s->peer.channel);
         session_close(s, "the supervisor ends");

@@ -91,6 +91,8 @@ static void on_signal(struct ev_loop *ev, struct ev_signal *w, int events)
 void supervisor_watch_signals(struct supervisor *s)
 {
         signal(SIGPIPE, SIG_IGN);
+        /* Whoever started us may have ignored it, and then the kernel reaps our children before we can. */
+        signal(SIGCHLD, SIG_DFL);
         for (size_t i = 0; i < ROWS; i++) {
                 ev_signal_init(&s->signals[i], on_signal, rows[i].signal);
                 s->signals[i].data = s;

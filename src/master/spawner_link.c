@@ -97,6 +97,7 @@ static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body
         (void)seq;
         (void)why;
         s->state = SPAWNER_READY;
+        ev_timer_stop(s->loop->ev, &s->patience);
         s->backoff_ms = s->backoff_first_ms;
         log_info("spawner-ready", "spawner pid %d image %llu bytes", s->pid,
                 (unsigned long long)body->spawn_ready.image_bytes);
@@ -149,6 +150,7 @@ static void restart_later(struct spawner_link *s)
 static void lose(struct spawner_link *s)
 {
         s->state = SPAWNER_DOWN;
+        ev_timer_stop(s->loop->ev, &s->patience);
         peer_close(&s->peer);
         kill(s->pid, SIGKILL);
         reap(s);
@@ -198,6 +200,20 @@ static void on_restart(struct ev_loop *ev, struct ev_timer *w, int events)
                 restart_later(s);
 }
 
+/* It may have said something while we were the slow one. */
+static void on_patience_over(struct ev_loop *ev, struct ev_timer *w, int events)
+{
+        struct spawner_link *s = w->data;
+
+        (void)ev;
+        (void)events;
+        peer_drain(&s->peer);
+        if (s->state != SPAWNER_STARTING)
+                return;
+        log_error("spawner", "not ready within startTimeout");
+        lose(s);
+}
+
 static int start(struct spawner_link *s)
 {
         CLEANUP(cleanup_close) int theirs = -1;
@@ -219,18 +235,22 @@ static int start(struct spawner_link *s)
                 peer_close(&s->peer);
                 return r;
         }
+        ev_timer_set(&s->patience, loop_seconds(s->start_timeout_ms), 0.);
+        ev_timer_start(s->loop->ev, &s->patience);
         return peer_send(&s->peer, WIRE_MESSAGE(spawn_setup), 0, &s->setup);
 }
 
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
-        int64_t backoff_first_ms, int64_t backoff_max_ms, const struct spawner_link_ops *ops)
+        const struct config_worker *config, const struct spawner_link_ops *ops)
 {
         *s = (struct spawner_link){.loop = loop, .ops = ops, .setup = *setup, .program = strdup(program),
-                .backoff_ms = backoff_first_ms, .backoff_first_ms = backoff_first_ms, .backoff_max_ms = backoff_max_ms};
+                .backoff_ms = config->respawn_backoff, .backoff_first_ms = config->respawn_backoff,
+                .backoff_max_ms = config->respawn_backoff_max, .start_timeout_ms = config->start_timeout};
         if (!s->program)
                 return error_origin(-ENOMEM);
         ev_init(&s->restart, on_restart);
-        s->restart.data = s;
+        ev_init(&s->patience, on_patience_over);
+        s->restart.data = s->patience.data = s;
         return start(s);
 }
 
@@ -240,6 +260,7 @@ void spawner_link_fini(struct spawner_link *s)
                 return;
         s->stopping = true;
         ev_timer_stop(s->loop->ev, &s->restart);
+        ev_timer_stop(s->loop->ev, &s->patience);
         if (s->has_peer)
                 peer_fini(&s->peer);
         if (s->pid) {

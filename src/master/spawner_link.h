@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "config/config.h"
 #include "master/peer.h"
 
 #include <sys/types.h>
@@ -33,14 +34,16 @@ struct spawner_link {
         enum spawner_state state;
         pid_t pid;
         struct ev_timer restart;
+        struct ev_timer patience; /* with one that starts */
+        int64_t start_timeout_ms;
         int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
         uint64_t restarts;
         bool stopping;
 };
 
-/* stack_bytes of native stack for the workers come on top of the memory limit in `setup`. */
+/* Its times come from the workers' configuration. */
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
-        int64_t backoff_first_ms, int64_t backoff_max_ms, const struct spawner_link_ops *ops);
+        const struct config_worker *config, const struct spawner_link_ops *ops);
 /* Ends the spawner and waits for it. Harmless on a zeroed struct. */
 void spawner_link_fini(struct spawner_link *s);
 

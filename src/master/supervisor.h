@@ -53,6 +53,8 @@ void supervisor_drain(struct supervisor *s);
 int supervisor_reload(struct supervisor *s, char *text, size_t size);
 /* Hands the configuration to the parts, at start and after a reload. */
 void supervisor_apply(struct supervisor *s);
+/* How many descriptors clients may use, after maxProcesses changed. */
+void supervisor_reserve_fds(struct supervisor *s);
 /* Who may connect; borrows from the configuration. */
 struct listener_rules supervisor_listener_rules(const struct config *c);
 int supervisor_open_log(struct supervisor *s);
