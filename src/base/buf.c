@@ -52,7 +52,7 @@ static int grow(struct buf *b, size_t need)
         return 0;
 }
 
-int buf_reserve(struct buf *b, size_t n)
+int buf_make_room(struct buf *b, size_t n)
 {
         size_t live = b->len - b->head;
 
@@ -67,18 +67,6 @@ int buf_reserve(struct buf *b, size_t n)
                         return 0;
         }
         return grow(b, b->len + n);
-}
-
-int buf_append(struct buf *b, const void *data, size_t n)
-{
-        int r = buf_reserve(b, n);
-
-        if (r < 0)
-                return r;
-        if (n)
-                memcpy(b->data + b->len, data, n);
-        b->len += n;
-        return 0;
 }
 
 void buf_consume(struct buf *b, size_t n)

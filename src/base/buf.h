@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct buf {
         uint8_t *data;
@@ -25,9 +26,29 @@ struct bytes bytes_dup(struct bytes b);
 void buf_init(struct buf *b, size_t limit);
 void buf_fini(struct buf *b);
 
-/* Makes room for n more bytes at the end. -ENOBUFS over the limit, -ENOMEM without memory; the buffer stays as it was. */
-int buf_reserve(struct buf *b, size_t n);
-int buf_append(struct buf *b, const void *data, size_t n);
+/* The slow path of buf_reserve: checks the bound, compacts, grows. */
+int buf_make_room(struct buf *b, size_t n);
+
+/* Makes room for n more bytes at the end. -ENOBUFS over the limit, -ENOMEM without memory; the buffer stays as it was.
+ * Inline, with buf_append, since everything that is encoded passes here a few bytes at a time. */
+static inline int buf_reserve(struct buf *b, size_t n)
+{
+        if (n <= b->cap - b->len && (!b->limit || n <= b->limit - (b->len - b->head)))
+                return 0;
+        return buf_make_room(b, n);
+}
+
+static inline int buf_append(struct buf *b, const void *data, size_t n)
+{
+        int r = buf_reserve(b, n);
+
+        if (r < 0)
+                return r;
+        if (n)
+                memcpy(b->data + b->len, data, n);
+        b->len += n;
+        return 0;
+}
 
 /* Drops n live bytes from the front; an emptied buffer starts at 0 again. */
 void buf_consume(struct buf *b, size_t n);

@@ -310,7 +310,7 @@ static void end_attempt(struct worker *w, const struct attempt_report *report)
 /* A worker's word, and sums are made of it: no more than all processors together had since the attempt began. */
 static int64_t plausible_cpu(const struct worker *w, uint64_t cpu_us)
 {
-        int64_t most = (clock_now() - w->seat.task->since) * get_nprocs_conf();
+        int64_t most = (clock_now() - w->seat.task->since) * w->pool->processors;
 
         return cpu_us < (uint64_t)(most / NS_PER_US) ? (int64_t)cpu_us * NS_PER_US : most;
 }
@@ -445,6 +445,7 @@ int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, st
                 .config = &config->daemon.worker};
         list_init(&p->workers);
         srand48((long)clock_now());
+        p->processors = get_nprocs_conf();
         ev_init(&p->wake, on_wake);
         p->max_reply_bytes = (uint64_t)config->queue.max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;
         autoscaler_init(&p->autoscaler, &settings, clock_now());

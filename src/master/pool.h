@@ -45,6 +45,7 @@ struct pool {
         size_t n_layers;
         uint64_t max_reply_bytes;
         uint64_t started, died;
+        int processors; /* of the machine: bounds what a worker may claim to have used */
         struct ev_timer wake;
         bool closing; /* no worker is started any more */
 };
