@@ -1,6 +1,8 @@
 /* The log: formats an event once into a bounded line and writes it whole. A line that does not fit is cut and says so. */
 #include "base/log.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -65,35 +67,13 @@ static void append(char *line, size_t *len, const char *text)
         *len += n;
 }
 
-/* Bytes of the UTF-8 character at text; 0: it is none. Reads no further than the NUL. */
-static size_t character(const unsigned char *text)
-{
-        static const struct {
-                unsigned char first, last, low, high, bytes; /* of the lead byte; of the one behind it */
-        } forms[] = {{0x01, 0x7f, 0, 0xff, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-                {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-                {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
-
-        for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
-                if (text[0] < forms[i].first || text[0] > forms[i].last)
-                        continue;
-                if (text[1] < forms[i].low || text[1] > forms[i].high)
-                        return 0;
-                for (size_t k = 2; k < forms[i].bytes; k++)
-                        if ((text[k] & 0xc0) != 0x80)
-                                return 0;
-                return forms[i].bytes;
-        }
-        return 0;
-}
-
 /* Control bytes and broken characters never reach the terminal or the line structure: a task's text may be in the
  * sentence. */
 static void append_escaped(char *line, size_t *len, const char *text, bool json)
 {
         while (*text) {
                 unsigned char c = (unsigned char)*text;
-                size_t n = character((const unsigned char *)text);
+                size_t n = utf8_character(text);
                 char esc[8];
 
                 snprintf(esc, sizeof(esc), "%.*s", (int)n, text);

@@ -1,4 +1,5 @@
 /* The decoder: one function a type, in a table; a field is checked where it is read and refused by its name. */
+#include "base/utf8.h"
 #include "wire/codec.h"
 #include "wire/cursor.h"
 
@@ -16,6 +17,8 @@ int wire_refuse(struct wire_refusal *why, enum wire_code code, const char *forma
         va_start(ap, format);
         vsnprintf(why->message, sizeof(why->message), format, ap);
         va_end(ap);
+        /* What a peer sent may be quoted in it, or cut; a string on the wire is UTF-8 all the same. */
+        utf8_repair(why->message);
         return 1;
 }
 
