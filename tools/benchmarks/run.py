@@ -15,17 +15,23 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 HELLO = 'return "Hello from worker";'
+PATIENCE = 120  # seconds for one measurement
 
-# How each measurement is taken. {count} is scaled by --scale; {socket} makes it one of the product.
+# How each measurement is taken. {count} is scaled by --scale; {steady} and {recycling} are supervisors' sockets, {start}
+# is the socket and {poppod} the command of one that is still to be started.
 RUNS = {
     "echo": (["echo", "{count}", "1"], 20000),
     "echo-pipelined": (["echo", "{count}", "256"], 400000),
     "fork": (["fork", "{count}"], 1000),
-    "ping": (["load", "{socket}", "ping", "{count}", "1"], 20000),
-    "no-op": (["load", "{socket}", "0", "{count}", "1"], 10000),
-    "hello": (["load", "{socket}", HELLO, "{count}", "1"], 10000),
-    "no-op-pipelined": (["load", "{socket}", "0", "{count}", "256"], 50000),
-    "hello-pipelined": (["load", "{socket}", HELLO, "{count}", "256"], 50000),
+    "ping": (["load", "{steady}", "ping", "{count}", "1"], 20000),
+    "no-op": (["load", "{steady}", "0", "{count}", "1"], 10000),
+    "hello": (["load", "{steady}", HELLO, "{count}", "1"], 10000),
+    "no-op-pipelined": (["load", "{steady}", "0", "{count}", "256"], 50000),
+    "hello-pipelined": (["load", "{steady}", HELLO, "{count}", "256"], 50000),
+    "hello-recycling": (["load", "{recycling}", HELLO, "{count}", "256"], 50000),
+    "hello-process": (["load", "{steady}", HELLO, "{count}", "64", "process"], 3000),
+    "replace": (["replace", "{steady}", "{count}"], 300),
+    "start": (["start", "{start}", HELLO, "{count}", "{poppod}"], 30),
 }
 
 
@@ -42,6 +48,8 @@ ROWS = [
     Row("two-hop echo, one in flight, p99", "echo", "p99"),
     Row("two-hop echo, 256 in flight", "echo-pipelined", "rate"),
     Row("fork + limits + seccomp + exit, p50", "fork", "p50"),
+    Row("fork + limits + seccomp + exit, p99", "fork", "p99"),
+    Row("fork + limits + seccomp + exit, one by one", "fork", "rate"),
     Row("ping, p50", "ping", "p50", "two-hop echo, one in flight, p50"),
     Row("no-op task, one in flight, p50", "no-op", "p50", "two-hop echo, one in flight, p50"),
     Row("no-op task, one in flight, p99", "no-op", "p99", "two-hop echo, one in flight, p99"),
@@ -50,24 +58,30 @@ ROWS = [
     Row("hello task against a fresh process, p50", "hello", "p50", "fork + limits + seccomp + exit, p50"),
     Row("no-op task, 256 in flight", "no-op-pipelined", "rate", "two-hop echo, 256 in flight"),
     Row("hello task, 256 in flight", "hello-pipelined", "rate", "two-hop echo, 256 in flight"),
+    Row("the same, workers replaced every 100 tasks", "hello-recycling", "rate", "hello task, 256 in flight"),
+    Row("hello task, a process for each", "hello-process", "rate", "fork + limits + seccomp + exit, one by one"),
+    Row("killed worker replaced, p50", "replace", "p50", "fork + limits + seccomp + exit, p50"),
+    Row("killed worker replaced, p99", "replace", "p99", "fork + limits + seccomp + exit, p99"),
+    Row("start of poppod to a first result, p50", "start", "p50", "fork + limits + seccomp + exit, p50"),
 ]
 UNITS = {"p50": "us", "p99": "us", "rate": "/s"}
 
 
 class Supervisor:
-    """A private poppod with a worker for each processor, which recycling does not disturb."""
+    """A private poppod with a worker for each processor."""
 
-    def __enter__(self):
+    def __init__(self, **worker):
+        workers = os.cpu_count() or 2
         self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
         self.socket = os.path.join(self.dir.name, "poppo.sock")
-        config = os.path.join(self.dir.name, "poppod.json")
-        workers = os.cpu_count() or 2
-        pathlib.Path(config).write_text(json.dumps({"daemon": {"worker": {
-            "minProcesses": workers, "maxProcesses": workers, "maxTasksPerWorker": 0}}}))
+        config = pathlib.Path(self.dir.name, "poppod.json")
+        config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": workers, "maxProcesses": workers, **worker}}}))
+        self.command = [str(BUILD / "poppod"), "-q", "-c", str(config), "--socket", self.socket,
+                        "--state-dir", self.dir.name + "/state"]
+
+    def __enter__(self):
         self.log = open(os.path.join(self.dir.name, "log"), "w+", encoding="utf-8")
-        self.process = subprocess.Popen(
-            [BUILD / "poppod", "-c", config, "--socket", self.socket, "--state-dir", self.dir.name + "/state"],
-            stdout=self.log, stderr=self.log, start_new_session=True)
+        self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log, start_new_session=True)
         self.wait_ready()
         return self
 
@@ -86,23 +100,33 @@ class Supervisor:
         self.dir.cleanup()
 
 
-def measure(name, scale, socket):
+def command_of(words, count, places):
+    """The words of a run with their places filled in; {poppod} is several words."""
+    filled = []
+    for word in words:
+        filled += {**places, "{count}": [str(count)]}.get(word, [word])
+    return [BUILD / "tools" / "benchmarks" / ("bench_" + filled[0]), *filled[1:]]
+
+
+def measure(name, scale, places):
     words, count = RUNS[name]
-    words = [w.format(count=max(100, int(count * scale)), socket=socket) if w.startswith("{") else w for w in words]
-    done = subprocess.run([BUILD / "tools" / "benchmarks" / ("bench_" + words[0]), *words[1:]], capture_output=True,
-                          text=True, check=False)
+    try:
+        done = subprocess.run(command_of(words, max(10, int(count * scale)), places), capture_output=True, text=True,
+                              check=False, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        sys.exit(f"bench: {name} did not end within {PATIENCE} s")
     if done.returncode:
         sys.exit(f"bench: {name} failed with {done.returncode}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    return json.loads(done.stdout.splitlines()[-1])
 
 
-def take_rounds(options, socket):
+def take_rounds(options, places):
     """{run: [result a round]}; within a round every run once, so that a slow minute hits all rows alike."""
     results = {name: [] for name in RUNS}
     for number in range(options.rounds):
         for name in RUNS:
             print(f"\rround {number + 1} of {options.rounds}: {name:20}", end="", file=sys.stderr, flush=True)
-            results[name].append(measure(name, options.scale, socket))
+            results[name].append(measure(name, options.scale, places))
     print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
     return results
 
@@ -135,8 +159,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
     options = parser.parse_args()
-    with Supervisor() as supervisor:
-        summary = summarize(take_rounds(options, supervisor.socket))
+    later = Supervisor(maxTasksPerWorker=0)
+    with Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling:
+        places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{start}": [later.socket],
+                  "{poppod}": later.command}
+        summary = summarize(take_rounds(options, places))
     print_table(summary)
     if options.json:
         pathlib.Path(options.json).write_text(json.dumps(
