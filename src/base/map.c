@@ -1,4 +1,5 @@
-/* The hash map: power-of-two buckets, doubled when there are as many nodes as buckets. */
+/* The hash map: power-of-two buckets, doubled when there are as many nodes as buckets, and filled from the old ones bit by
+ * bit. */
 #include "base/map.h"
 
 #include "base/error.h"
@@ -8,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { FIRST_BUCKETS = 16 };
+enum { FIRST_BUCKETS = 16, MOVED_AT_ONCE = 4 };
 
 void map_init(struct map *m)
 {
@@ -17,33 +18,58 @@ void map_init(struct map *m)
 
 void map_fini(struct map *m)
 {
+        free(m->old);
         free(m->buckets);
         map_init(m);
 }
 
+/* While a map grows, the old buckets from `moved` on are still the valid ones for their hashes. */
 static struct map_node **bucket_of(const struct map *m, uint64_t hash)
 {
-        return &m->buckets[hash & (m->n_buckets - 1)];
+        size_t old = hash & (m->n_old - 1);
+
+        return m->n_old && old >= m->moved ? &m->old[old] : &m->buckets[hash & (m->n_buckets - 1)];
 }
 
-static int rehash(struct map *m, size_t n_buckets)
+static void move_bucket(struct map *m)
 {
-        struct map_node **old = m->buckets, **fresh = calloc(n_buckets, sizeof(*fresh));
-        size_t n_old = m->n_buckets;
+        struct map_node *node = m->old[m->moved], *next;
+
+        m->old[m->moved++] = NULL;
+        for (; node; node = next) {
+                struct map_node **at = bucket_of(m, node->hash);
+
+                next = node->next;
+                node->next = *at;
+                *at = node;
+        }
+}
+
+/* A few at each insertion, so that none of them has to wait for a million: done long before the next growth. */
+static void go_on_moving(struct map *m)
+{
+        for (int i = 0; i < MOVED_AT_ONCE && m->n_old; i++) {
+                move_bucket(m);
+                if (m->moved < m->n_old)
+                        continue;
+                free(m->old);
+                m->old = NULL;
+                m->n_old = 0;
+        }
+}
+
+static int grow(struct map *m)
+{
+        size_t n_buckets = m->n_buckets ? m->n_buckets * 2 : FIRST_BUCKETS;
+        struct map_node **fresh = calloc(n_buckets, sizeof(*fresh));
 
         if (!fresh)
                 return error_origin(-ENOMEM);
+        m->old = m->buckets;
+        m->n_old = m->n_buckets;
+        m->moved = 0;
         m->buckets = fresh;
         m->n_buckets = n_buckets;
-        for (size_t i = 0; i < n_old; i++)
-                for (struct map_node *node = old[i], *next; node; node = next) {
-                        struct map_node **at = bucket_of(m, node->hash);
-
-                        next = node->next;
-                        node->next = *at;
-                        *at = node;
-                }
-        free(old);
         return 0;
 }
 
@@ -52,11 +78,12 @@ int map_insert(struct map *m, struct map_node *node, uint64_t hash)
         struct map_node **at;
 
         if (m->n_nodes >= m->n_buckets) {
-                int r = rehash(m, m->n_buckets ? m->n_buckets * 2 : FIRST_BUCKETS);
+                int r = grow(m);
 
                 if (r < 0)
                         return r;
         }
+        go_on_moving(m);
         at = bucket_of(m, hash);
         node->hash = hash;
         node->next = *at;
@@ -92,18 +119,28 @@ struct map_node *map_next(const struct map_node *node)
         return same_hash(node->next, node->hash);
 }
 
+/* Places: the old buckets, then the others. */
+static size_t place_of(const struct map *m, const struct map_node *node)
+{
+        size_t old = node->hash & (m->n_old - 1);
+
+        return m->n_old && old >= m->moved ? old : m->n_old + (node->hash & (m->n_buckets - 1));
+}
+
 struct map_node *map_iterate(const struct map *m, struct map_node *after)
 {
         size_t i = 0;
 
-        if (after) {
-                if (after->next)
-                        return after->next;
-                i = (after->hash & (m->n_buckets - 1)) + 1;
+        if (after && after->next)
+                return after->next;
+        if (after)
+                i = place_of(m, after) + 1;
+        for (; i < m->n_old + m->n_buckets; i++) {
+                struct map_node *first = i < m->n_old ? m->old[i] : m->buckets[i - m->n_old];
+
+                if (first)
+                        return first;
         }
-        for (; i < m->n_buckets; i++)
-                if (m->buckets[i])
-                        return m->buckets[i];
         return NULL;
 }
 

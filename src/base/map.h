@@ -1,7 +1,7 @@
 /*
  * Intrusive chained hash map. The owner embeds a map_node and compares keys itself:
  *   for (struct map_node *n = map_first(&m, h); n; n = map_next(n)) if (same key) ...
- * Grows with its content; an insertion can fail only for memory, and then nothing changed.
+ * Grows with its content, in small steps; an insertion can fail only for memory, and then nothing changed.
  */
 #pragma once
 
@@ -17,6 +17,8 @@ struct map {
         struct map_node **buckets;
         size_t n_buckets; /* a power of two, or 0 before the first insertion */
         size_t n_nodes;
+        struct map_node **old; /* while it grows: what is not in buckets yet */
+        size_t n_old, moved;   /* of these the first ones are empty */
 };
 
 void map_init(struct map *m);
@@ -30,7 +32,8 @@ void map_remove(struct map *m, struct map_node *node);
 struct map_node *map_first(const struct map *m, uint64_t hash);
 struct map_node *map_next(const struct map_node *node);
 
-/* Any order; the current node may be removed by the caller between calls only if it fetched the next one before. */
+/* Any order; the current node may be removed by the caller between calls only if it fetched the next one before. Nothing may
+ * be inserted meanwhile. */
 struct map_node *map_iterate(const struct map *m, struct map_node *after);
 
 /* Keyed SipHash-like mixing is not needed for ids that we draw ourselves; names that users choose go through a

@@ -101,8 +101,9 @@ static void describe(const struct project *p, char *out, size_t size)
 
         if (s->rate > 0)
                 snprintf(rate, sizeof(rate), "%g/s", s->rate);
-        snprintf(out, size, "Project %s %s: %s process limit, %s rate limit, %s queue limit, weight %" PRIu32 ", priority up to %d",
-                p->name, s->paused ? "is paused" : "is open", count_or_no(s->limit, limit), rate,
+        snprintf(out, size,
+                "Project %s is %s: %s process limit, %s rate limit, %s queue limit, weight %" PRIu32 ", priority up to %d",
+                p->name, s->paused ? "paused" : "open", count_or_no(s->limit, limit), rate,
                 count_or_no(s->max_queued, queued), s->weight, s->max_priority);
 }
 

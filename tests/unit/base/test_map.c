@@ -70,24 +70,53 @@ static void test_against_model(void **state)
         map_fini(&m);
 }
 
-static void test_removing_while_iterating(void **state)
+static void check_removing(int n_items)
 {
-        static struct item items[100];
+        static struct item items[ITEMS];
         struct map m;
         struct map_node *next;
-        size_t seen = 0;
+        int seen = 0;
 
-        (void)state;
         map_init(&m);
-        for (int i = 0; i < 100; i++)
+        for (int i = 0; i < n_items; i++)
                 map_insert(&m, &items[i].node, hash_of(i * 7));
         for (struct map_node *n = map_iterate(&m, NULL); n; n = next) {
                 next = map_iterate(&m, n);
                 map_remove(&m, n);
                 seen++;
         }
-        assert_int_equal(seen, 100);
+        assert_int_equal(seen, n_items);
         assert_null(map_iterate(&m, NULL));
+        map_fini(&m);
+}
+
+/* With any number of nodes, since some of them leave the map in the middle of its growth. */
+static void test_removing_while_iterating(void **state)
+{
+        (void)state;
+        for (int n = 0; n < 150; n++)
+                check_removing(n);
+}
+
+/* Each step of a growth: everything is found, and iterated over once. */
+static void test_growing_step_by_step(void **state)
+{
+        static struct item items[ITEMS];
+        struct map m;
+
+        (void)state;
+        map_init(&m);
+        for (int i = 0; i < 300; i++) {
+                int seen = 0;
+
+                items[i].key = i;
+                assert_int_equal(map_insert(&m, &items[i].node, hash_of(i)), 0);
+                for (struct map_node *n = map_iterate(&m, NULL); n; n = map_iterate(&m, n))
+                        seen++;
+                assert_int_equal(seen, i + 1);
+                for (int k = 0; k <= i; k++)
+                        assert_ptr_equal(find(&m, k), &items[k]);
+        }
         map_fini(&m);
 }
 
@@ -128,6 +157,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_against_model),
                 cmocka_unit_test(test_removing_while_iterating),
+                cmocka_unit_test(test_growing_step_by_step),
                 cmocka_unit_test(test_removing_a_stranger_changes_nothing),
                 cmocka_unit_test(test_hash),
         };
