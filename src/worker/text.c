@@ -192,9 +192,11 @@ size_t text_part(struct bytes s, size_t room)
 
 bool text_append_part(struct buf *out, struct bytes s)
 {
+        size_t room = out->limit > buf_size(out) ? out->limit - buf_size(out) : 0;
+
         if (!text_append(out, s))
                 return true;
-        s.len = text_part(s, out->limit - buf_size(out));
+        s.len = text_part(s, room);
         text_append(out, s);
         return false;
 }

@@ -10,6 +10,9 @@
 
 #include <string.h>
 
+/* Above this a stack is left as it is: a deadline waits for this code, and it must not wait long. */
+enum { CLEANED_MAX = 1024 * 1024 };
+
 static const char frame_mark[] = "    at ";
 
 static bool starts_with(struct bytes s, const char *text)
@@ -88,6 +91,8 @@ static duk_ret_t js_stack(duk_context *ctx)
         if (!duk_is_string(ctx, -1) || duk_is_symbol(ctx, -1))
                 return 1;
         raw = text_at(ctx, -1);
+        if (raw.len > CLEANED_MAX)
+                return 1;
         start = duk_push_fixed_buffer(ctx, raw.len);
         out = put_cleaned(start, raw);
         duk_push_lstring(ctx, (const char *)start, (size_t)(out - start));
