@@ -57,14 +57,10 @@ int fd_close_from(int first, int keep)
 
 int fd_fill_stdio(void)
 {
-        int fd;
-
-        do {
-                fd = open("/dev/null", O_RDWR);
-        } while (fd >= 0 && fd <= STDERR_FILENO);
-        if (fd < 0)
-                return error_origin(-errno);
-        close(fd);
+        /* The lowest free number is what open() returns. */
+        for (int fd = 0; fd <= STDERR_FILENO; fd++)
+                if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd ? O_RDONLY : O_WRONLY) < 0)
+                        return error_origin(-errno);
         return 0;
 }
 

@@ -16,8 +16,8 @@ int fd_keep_on_exec(int fd);
 /* Closes every descriptor from first up, except keep (-1: none). */
 int fd_close_from(int first, int keep);
 
-/* Whichever of stdin, stdout and stderr the caller closed becomes /dev/null: else the next file or socket would get its
- * number, and what is printed would go there. First thing in a program. */
+/* First thing in a program: whichever of stdin, stdout and stderr the caller closed is taken by /dev/null, the wrong way
+ * round. Else the next file or socket would get its number and what is printed; so it still fails, as it should. */
 int fd_fill_stdio(void);
 
 /* Points stdin, stdout and stderr at /dev/null. */

@@ -171,6 +171,8 @@ static int greet(struct poppo *p)
         if (r < 0)
                 return client_fail(p, r, "%s", error_text(r));
         r = client_call(p, "hello", buf_bytes(&args), &reply);
+        if (r == -EPROTO)
+                return client_fail(p, r, "what listens there is no poppod: it answers in another language");
         if (r)
                 return r;
         name = poppo_reply_string(reply, "/server", NULL);

@@ -191,6 +191,9 @@ static int check_length(struct field_read *f, size_t len)
 {
         if (len >= (uint64_t)f->f->min && len <= (uint64_t)f->f->max)
                 return 0;
+        if (f->f->min == f->f->max)
+                return wire_refuse(f->why, f->m->fault, "%s.%s must have %" PRId64 " bytes, not %zu", f->m->name, f->f->name,
+                        f->f->min, len);
         return wire_refuse(f->why, len > (uint64_t)f->f->max && f->f->max >= 65536 ? WIRE_TOO_LARGE : f->m->fault,
                 "%s.%s must have %" PRId64 " to %" PRId64 " bytes, not %zu", f->m->name, f->f->name, f->f->min,
                 f->f->max, len);

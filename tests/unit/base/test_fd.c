@@ -138,6 +138,29 @@ static void test_closing(void **state)
         assert_int_equal(in_child(check_keep_below), 0);
 }
 
+/* What was open stays what it was; what was closed is taken, and cannot be used by mistake. */
+static int check_fill_stdio(void)
+{
+        struct stat before, after;
+        char c;
+
+        if (fstat(STDERR_FILENO, &before) < 0)
+                return 1;
+        close(STDIN_FILENO);
+        close(STDOUT_FILENO);
+        if (fd_fill_stdio() < 0 || !is_open(STDIN_FILENO) || !is_open(STDOUT_FILENO))
+                return 2;
+        if (fstat(STDERR_FILENO, &after) < 0 || before.st_ino != after.st_ino)
+                return 3;
+        return read(STDIN_FILENO, &c, 1) >= 0 || write(STDOUT_FILENO, "x", 1) >= 0;
+}
+
+static void test_fill_stdio(void **state)
+{
+        (void)state;
+        assert_int_equal(in_child(check_fill_stdio), 0);
+}
+
 static void test_null_stdio(void **state)
 {
         (void)state;
@@ -151,6 +174,7 @@ int main(void)
                 cmocka_unit_test(test_pair),
                 cmocka_unit_test(test_flags),
                 cmocka_unit_test(test_closing),
+                cmocka_unit_test(test_fill_stdio),
                 cmocka_unit_test(test_null_stdio),
         };
 
