@@ -87,12 +87,13 @@ int main(int argc, char **argv)
         WIRE_SET(&submit, submit, options, (struct wire_task_options){0});
         WIRE_SET(&submit.options, task_options, max_attempts, 1);
         WIRE_SET(&submit.options, task_options, timeout, 0);
+        WIRE_SET(&submit, submit, wait, true); /* so that none outlives this program */
         whole = take_census(&s, 0).ready;
         measure_start(&m, count);
         for (size_t i = 0; i < count; i++) {
                 int64_t start;
 
-                session_ask(&s, WIRE_MESSAGE(submit), &submit);
+                session_send(&s, WIRE_MESSAGE(submit), &submit);
                 victim = await_busy(&s, victim);
                 start = clock_now();
                 if (kill(victim, SIGKILL) < 0)

@@ -72,14 +72,19 @@ static struct bytes next_frame(struct session *s)
         return frame;
 }
 
+void session_send(struct session *s, const struct wire_message *m, const void *body)
+{
+        if (channel_send(&s->channel, m, ++s->seq, body) || channel_flush(&s->channel))
+                measure_die("request");
+}
+
 struct bytes session_ask(struct session *s, const struct wire_message *m, const void *body)
 {
         struct wire_refusal why;
         struct wire_head head;
         struct bytes frame;
 
-        if (channel_send(&s->channel, m, ++s->seq, body) || channel_flush(&s->channel))
-                measure_die("request");
+        session_send(s, m, body);
         do {
                 frame = next_frame(s);
                 if (wire_open(frame, &head, &why) || !head.is_reply || !head.ok)

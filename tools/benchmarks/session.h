@@ -15,6 +15,9 @@ bool session_try(struct session *s, const char *path);
 void session_open(struct session *s, const char *path);
 void session_close(struct session *s);
 
+/* Sends a request; its reply is passed over by the next session_ask. */
+void session_send(struct session *s, const struct wire_message *m, const void *body);
+
 /* Sends a request and waits for its reply, which must be ok. The bytes are good until the next call. */
 struct bytes session_ask(struct session *s, const struct wire_message *m, const void *body);
 
