@@ -16,21 +16,23 @@
  *   positive   an enum poppo_condition: the supervisor answered, but not with a success
  *   negative   -errno: nothing was answered. Met by callers: -ENOENT and -ECONNREFUSED (nobody listens), -ECONNRESET
  *              (the connection was lost), -ENOTCONN (there is none), -ETIMEDOUT (poppo_set_timeout), -EINTR (a signal's
- *              handler ran), -EINVAL (an argument, for example bad JSON), -EMSGSIZE (over the supervisor's frame limit),
- *              -ENOBUFS (over poppo_set_buffer's limit, or POPPO_PENDING_MAX), -EDEADLK (a blocking function inside a
- *              callback), -EPROTO (the peer is no poppod), -ENOMEM
+ *              handler ran), -EINVAL (an argument, for example bad JSON), -EMSGSIZE (the call is over the supervisor's
+ *              frame limit, or alone over poppo_set_buffer's), -ENOBUFS (calls that wait already leave no room in
+ *              poppo_set_buffer's limit, or are POPPO_PENDING_MAX), -EDEADLK (a blocking function inside a callback),
+ *              -EPROTO (the peer is no poppod), -ENOMEM
  * After any but 0, poppo_error_message() has a sentence for people and poppo_error_code() the code for programs.
  *
  * Threads: a handle and its replies belong to one thread at a time; different handles are independent. The library has
  * no global state, starts no thread, installs no signal handler and is never the cause of SIGPIPE.
  * Forks: a child must not use its parent's handles.
  *
- * Values cross as JSON text or as MessagePack bytes, as the caller likes. From JSON: integers stay integers (beyond 64
- * bits they become floating point), other numbers are doubles, a key must not occur twice in an object, nothing nests
- * deeper than 32, the call's own object included. To JSON: binary is a base64 string, a timestamp a string like
- * "2026-01-31T12:00:00.000Z", NaN and the infinities are null, a map's key that is no string becomes the string of its
- * JSON, bytes that are no UTF-8 become U+FFFD, another extension is {"type": N, "data": base64}. Doubles have as many
- * digits as it takes to read the same back.
+ * Values cross as JSON text or as MessagePack bytes, as the caller likes. From JSON: integers stay integers (those beyond
+ * -2^63 and 2^63 - 1 become floating point, and with one of them in a text so do all beyond 2^53), other numbers are
+ * doubles, a key must not occur twice in an object, nothing nests deeper than 32, the call's own object included. To JSON:
+ * binary is a base64 string, a timestamp a string like "2026-01-31T12:00:00.000Z", NaN and the infinities are null, a map's
+ * key that is no string becomes the string of its JSON (inside of such a key: base64 of its MessagePack), bytes that are no
+ * UTF-8 become U+FFFD, another extension is {"type": N, "data": base64}. Doubles have as many digits as it takes to read
+ * the same back.
  *
  * All of it is there since 0.1.0 where nothing else is said. Durations are milliseconds.
  */
@@ -79,7 +81,7 @@ POPPO_API void poppo_free(struct poppo *p);
 /* Who speaks, for the supervisor's log: 1 to 64 bytes of UTF-8. Before poppo_connect(); "libpoppo" otherwise. */
 POPPO_API int poppo_set_client(struct poppo *p, const char *name);
 
-/* The longest that a blocking function waits for its reply: 0, the default, is for ever. After -ETIMEDOUT the connection
+/* The longest that a blocking function waits for its reply, up to 100 years: 0, the default, is for ever. After -ETIMEDOUT the connection
  * is still good; the call itself is not taken back, and its late reply is dropped. */
 POPPO_API int poppo_set_timeout(struct poppo *p, int64_t ms);
 
@@ -88,7 +90,8 @@ POPPO_API int poppo_set_buffer(struct poppo *p, size_t bytes);
 
 /* Connects and greets. socket_path NULL: the environment's POPPO_SOCKET, else $XDG_RUNTIME_DIR/poppo/poppo.sock when it
  * exists, else /run/poppo/poppo.sock. POPPO_REFUSED: the supervisor does not want this peer (PERMISSION) or this
- * version (UNSUPPORTED_VERSION). A handle whose connection was closed or lost may connect again. -EISCONN. */
+ * version (UNSUPPORTED_VERSION). A handle whose connection was closed or lost may connect again, but not inside a
+ * callback. -EISCONN, -EDEADLK. */
 POPPO_API int poppo_connect(struct poppo *p, const char *socket_path);
 
 /* Greets on a connected stream socket of the caller's making; it is the handle's from now on, also after an error. */

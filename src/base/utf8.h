@@ -3,7 +3,10 @@
 
 #include <stddef.h>
 
-/* Bytes of the character at text, which a NUL ends; 0: it is none. Reads no further than the NUL. */
+/* Bytes of the character that these bytes begin with; 0: it is none, or cut. */
+size_t utf8_length(const void *text, size_t len);
+
+/* The same of a text that a NUL ends. Reads no further than the NUL, which is no character. */
 size_t utf8_character(const char *text);
 
 /* What is no character becomes question marks, a character cut at the end included. */

@@ -16,8 +16,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct bytes empty_map = {(const uint8_t *)"\x80", 1};
-
 /* Sequence numbers are our own and dense: they spread over the buckets as they are. */
 static struct call *find_call(const struct poppo *p, uint64_t seq)
 {
@@ -68,9 +66,12 @@ static int queue_frame(struct poppo *p, const char *op, uint64_t seq, struct byt
                         "the arguments of %s must be one map without op, event, seq and ok, "
                         "nested no deeper than %d",
                         op, WIRE_DEPTH_MAX);
-        if (r == -ENOBUFS)
+        if (r == -ENOBUFS && before)
                 return client_fail(
                         p, r, "%zu bytes of calls wait already: the supervisor must read some first", before);
+        /* Nothing waits: to try again would never help. */
+        if (r == -ENOBUFS)
+                return client_fail(p, -EMSGSIZE, "the call has more than the buffer's %zu bytes", p->out_limit);
         if (r < 0)
                 return client_fail(p, r, "%s", error_text(r));
         size = buf_size(&p->ch.out) - before - 4;
@@ -132,17 +133,21 @@ int poppo_send_msgpack(struct poppo *p, const char *op, const void *args, size_t
         return send_call(p, op, (struct bytes){args, len}, on_reply, data);
 }
 
-/* Arguments as text; NULL is the empty map. The buffer belongs to the caller, whatever is returned. */
-static int encode_args(struct poppo *p, const char *op, const char *args, struct buf *out)
+int client_add_json(struct poppo *p, struct buf *out, const char *what, const char *text)
 {
         char why[JSON_WHY_MAX];
-        int r;
+        int r = json_to_msgpack(text, out, why);
 
+        if (r == -ENOBUFS)
+                return client_fail(p, -EMSGSIZE, "%s: more than %zu bytes as MessagePack", what, out->limit);
+        return r < 0 ? client_fail(p, r, "%s: %s", what, why) : 0;
+}
+
+/* Arguments as text; NULL is the empty map. The buffer belongs to the caller, whatever is returned. */
+static int encode_args(struct poppo *p, const char *args, struct buf *out)
+{
         buf_init(out, CHANNEL_FRAME_MAX);
-        if (!args)
-                return buf_append(out, empty_map.data, empty_map.len);
-        r = json_to_msgpack(args, out, why);
-        return r < 0 ? client_fail(p, r, "the arguments of %s: %s", op, why) : 0;
+        return client_add_json(p, out, "the arguments", args ? args : "{}");
 }
 
 int poppo_send(struct poppo *p, const char *op, const char *args,
@@ -152,7 +157,7 @@ int poppo_send(struct poppo *p, const char *op, const char *args,
         int r;
 
         client_clear(p);
-        r = encode_args(p, op, args, &packed);
+        r = encode_args(p, args, &packed);
         return r < 0 ? r : send_call(p, op, buf_bytes(&packed), on_reply, data);
 }
 
@@ -169,7 +174,7 @@ static int deliver(struct poppo *p, struct call *call, struct bytes frame, const
         }
         reply = reply_new(frame, head->ok ? 0 : POPPO_REFUSED);
         if (!reply)
-                return -ENOMEM;
+                return client_fail(p, -ENOMEM, "no memory for a reply");
         answer_call(p, call, reply);
         poppo_reply_free(reply);
         return 0;
@@ -216,6 +221,19 @@ static int lost(struct poppo *p)
         return -ECONNRESET;
 }
 
+static int fail_socket(struct poppo *p, int r)
+{
+        return client_fail(p, r, "the connection cannot be used any more: %s", error_text(r));
+}
+
+/* A full socket or a closed one is for the caller to see, and no failure yet. */
+static int flush(struct poppo *p)
+{
+        int r = channel_flush(&p->ch);
+
+        return r < 0 ? fail_socket(p, r) : r;
+}
+
 /* A peer that stopped reading may still have said why: what it sent is read before the loss is told. */
 static int receive(struct poppo *p)
 {
@@ -225,12 +243,18 @@ static int receive(struct poppo *p)
                 return 0;
         if (r == CHANNEL_CLOSED)
                 return lost(p);
-        r = r < 0 ? r : dispatch_all(p);
-        if (r == -ENOMEM || r == -EPROTO)
-                client_lose(p);
-        if (r == -ENOMEM)
-                client_fail(p, r, "no memory for a reply");
-        return r;
+        return r < 0 ? fail_socket(p, r) : dispatch_all(p);
+}
+
+/* What is wrong with the stream or the socket stays wrong: the connection ends. The callbacks of that must not talk over the
+ * sentence that says why. */
+static int break_off(struct poppo *p, int r)
+{
+        char why[sizeof(p->message)];
+
+        strcpy(why, p->message);
+        client_lose(p);
+        return client_fail(p, r, "%s", why);
 }
 
 int poppo_process(struct poppo *p)
@@ -242,12 +266,19 @@ int poppo_process(struct poppo *p)
         client_clear(p);
         if (p->ch.fd < 0)
                 return client_fail(p, -ENOTCONN, "not connected to a supervisor");
-        r = channel_flush(&p->ch);
+        r = flush(p);
         if (r >= 0)
                 r = receive(p);
         if (!r && channel_wants_write(&p->ch))
-                r = channel_flush(&p->ch);
-        return r < 0 ? r : 0;
+                r = flush(p);
+        if (r >= 0)
+                return 0;
+        return p->ch.fd < 0 ? r : break_off(p, r);
+}
+
+static int fail_timeout(struct poppo *p)
+{
+        return client_fail(p, -ETIMEDOUT, "the supervisor did not answer in time");
 }
 
 int poppo_step(struct poppo *p, int timeout_ms)
@@ -266,7 +297,7 @@ int poppo_step(struct poppo *p, int timeout_ms)
         if (n < 0)
                 return client_fail(p, -errno, "interrupted: %s", error_text(-errno));
         if (!n)
-                return client_fail(p, -ETIMEDOUT, "the supervisor did not answer in time");
+                return fail_timeout(p);
         return poppo_process(p);
 }
 
@@ -312,10 +343,15 @@ static int time_left_ms(int64_t deadline)
 static int await(struct poppo *p, uint64_t seq, struct poppo_reply **reply)
 {
         int64_t deadline = p->timeout_ms ? clock_now() + p->timeout_ms * NS_PER_MS : INT64_MAX;
-        int r = 0;
+        int r = 0, left = 1;
 
-        while (!*reply && r >= 0)
-                r = poppo_step(p, time_left_ms(deadline));
+        /* A peer that always has something else to say must not keep us past the deadline. */
+        while (!*reply && r >= 0 && left) {
+                left = time_left_ms(deadline);
+                r = poppo_step(p, left);
+        }
+        if (!*reply && r >= 0)
+                r = fail_timeout(p);
         if (r < 0 && find_call(p, seq))
                 forget_call(p, find_call(p, seq));
         return r < 0 ? r : 0;
@@ -358,6 +394,6 @@ int poppo_call(struct poppo *p, const char *op, const char *args, struct poppo_r
         if (out)
                 *out = NULL;
         client_clear(p);
-        r = encode_args(p, op, args, &packed);
+        r = encode_args(p, args, &packed);
         return r < 0 ? r : client_call(p, op, buf_bytes(&packed), out);
 }

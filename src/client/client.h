@@ -16,6 +16,9 @@ enum {
         CLIENT_PATH_MAX = 108,
 };
 
+/* A century: longer timeouts would not fit the clock's nanoseconds. */
+#define CLIENT_TIMEOUT_MAX (INT64_C(100) * 365 * 24 * 3600 * 1000)
+
 /* What names a lost connection in replies, beside the supervisor's codes. */
 #define CLIENT_LOST "CONNECTION_LOST"
 
@@ -55,6 +58,8 @@ int client_adopt(struct poppo *p, struct poppo_reply *reply);
 
 /* Ends the connection and tells every pending call. */
 void client_lose(struct poppo *p);
+/* Appends a JSON text's value; `what` begins the sentence if that fails. -EINVAL, -EMSGSIZE, -ENOMEM. */
+int client_add_json(struct poppo *p, struct buf *out, const char *what, const char *text);
 /* Sends one call whose fields are an encoded map and waits for its reply; the work behind every blocking function. */
 int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo_reply **out);
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/paths.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -49,6 +50,7 @@ void poppo_free(struct poppo *p)
 {
         if (!p)
                 return;
+        assert(!p->in_callback);
         poppo_close(p);
         map_fini(&p->calls);
         poppo_reply_free(p->lost);
@@ -57,6 +59,7 @@ void poppo_free(struct poppo *p)
 
 void poppo_close(struct poppo *p)
 {
+        assert(!p->in_callback);
         if (p->ch.fd >= 0)
                 client_lose(p);
 }
@@ -77,7 +80,7 @@ int poppo_set_timeout(struct poppo *p, int64_t ms)
         client_clear(p);
         if (ms < 0)
                 return client_fail(p, -EINVAL, "a timeout cannot be negative");
-        p->timeout_ms = ms;
+        p->timeout_ms = ms < CLIENT_TIMEOUT_MAX ? ms : CLIENT_TIMEOUT_MAX;
         return 0;
 }
 
@@ -138,13 +141,22 @@ static int open_socket(struct poppo *p)
         return fd;
 }
 
+/* A callback that is told of a loss may well try; the other callbacks of that loss have not run yet. */
+static int refuse_connect(struct poppo *p)
+{
+        client_clear(p);
+        if (p->in_callback)
+                return client_fail(p, -EDEADLK, "a callback must not connect");
+        return p->ch.fd >= 0 ? client_fail(p, -EISCONN, "already connected to %s", p->server) : 0;
+}
+
 int poppo_connect(struct poppo *p, const char *socket_path)
 {
         int fd, r;
 
-        client_clear(p);
-        if (p->ch.fd >= 0)
-                return client_fail(p, -EISCONN, "already connected to %s", p->socket_path);
+        r = refuse_connect(p);
+        if (r < 0)
+                return r;
         r = choose_path(p, socket_path);
         if (r < 0)
                 return r;
@@ -177,8 +189,9 @@ static int greet(struct poppo *p)
                 return r;
         name = poppo_reply_string(reply, "/server", NULL);
         if (!name || poppo_reply_int(reply, "/pid", &p->server_pid) < 0 ||
-                poppo_reply_int(reply, "/maxFrameBytes", &max_frame) < 0 || max_frame < 1)
-                r = client_fail(p, -EPROTO, "what listens there is no poppod: its greeting lacks a field");
+                poppo_reply_int(reply, "/maxFrameBytes", &max_frame) < 0 || max_frame < 1 ||
+                max_frame > UINT32_MAX)
+                r = client_fail(p, -EPROTO, "what listens there is no poppod: its greeting has a wrong or missing field");
         else
                 p->max_send = (size_t)max_frame;
         snprintf(p->server, sizeof(p->server), "%s", name ? name : "");
@@ -190,10 +203,10 @@ int poppo_attach(struct poppo *p, int fd)
 {
         int r;
 
-        client_clear(p);
-        if (p->ch.fd >= 0) {
+        r = refuse_connect(p);
+        if (r < 0) {
                 close(fd);
-                return client_fail(p, -EISCONN, "already connected");
+                return r;
         }
         channel_init(&p->ch, fd, CLIENT_FRAME_MAX, p->out_limit);
         p->server[0] = '\0';

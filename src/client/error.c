@@ -1,6 +1,7 @@
 /* What went wrong, kept in the handle as a sentence and a code; and the meaning of codes. */
 #include "client/client.h"
 
+#include "base/utf8.h"
 #include "wire/message.h"
 
 #include <stdarg.h>
@@ -11,10 +12,11 @@ int client_fail(struct poppo *p, int r, const char *format, ...)
 {
         va_list ap;
 
-        p->code[0] = '\0';
+        client_clear(p);
         va_start(ap, format);
         vsnprintf(p->message, sizeof(p->message), format, ap);
         va_end(ap);
+        utf8_repair(p->message);
         return r;
 }
 
@@ -26,7 +28,7 @@ void client_clear(struct poppo *p)
 
 int client_adopt(struct poppo *p, struct poppo_reply *reply)
 {
-        snprintf(p->message, sizeof(p->message), "%s", poppo_reply_message(reply));
+        client_fail(p, 0, "%s", poppo_reply_message(reply));
         snprintf(p->code, sizeof(p->code), "%s", poppo_reply_code(reply));
         if (poppo_reply_int(reply, "/error/retryAfter", &p->retry_after) < 0)
                 p->retry_after = -1;

@@ -4,6 +4,7 @@
  */
 #include "client/json.h"
 
+#include "base/utf8.h"
 #include "wire/cursor.h"
 
 #include <assert.h>
@@ -18,6 +19,7 @@
 struct writer {
         struct buf *out;
         int error; /* the first one, checked at the end */
+        bool in_key;
 };
 
 static void put(struct writer *w, const void *data, size_t len)
@@ -32,31 +34,6 @@ static void put_text(struct writer *w, const char *text)
 }
 
 /* ---- strings ---- */
-
-static size_t utf8_announced(uint8_t first)
-{
-        if (first < 0x80)
-                return 1;
-        if (first < 0xc2 || first >= 0xf5)
-                return 0;
-        return first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-}
-
-/* Length of the well-formed UTF-8 sequence at s; 0: none. Overlong forms, surrogates, beyond U+10FFFF are none. */
-static size_t utf8_length(const uint8_t *s, size_t left)
-{
-        size_t n = utf8_announced(s[0]);
-
-        if (n > left)
-                return 0;
-        for (size_t i = 1; i < n; i++)
-                if ((s[i] & 0xc0) != 0x80)
-                        return 0;
-        if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf0 && s[1] < 0x90) ||
-                (s[0] == 0xf4 && s[1] > 0x8f))
-                return 0;
-        return n;
-}
 
 static bool is_plain(uint8_t c)
 {
@@ -167,7 +144,10 @@ static uint64_t load_be(const uint8_t *p, size_t n)
         return v;
 }
 
-/* The three forms of MessagePack's timestamp. False for any other length, or nanoseconds of a second or more. */
+/* The last second that JavaScript's Date has, either way from 1970. */
+#define DATE_MAX INT64_C(8640000000000)
+
+/* The three forms of MessagePack's timestamp. False for any other length, nanoseconds of a second or more, no Date. */
 static bool read_timestamp(struct bytes b, int64_t *seconds, uint64_t *nanoseconds)
 {
         *nanoseconds = 0;
@@ -182,7 +162,7 @@ static bool read_timestamp(struct bytes b, int64_t *seconds, uint64_t *nanosecon
         } else {
                 return false;
         }
-        return *nanoseconds < 1000000000;
+        return *nanoseconds < 1000000000 && *seconds >= -DATE_MAX && *seconds <= DATE_MAX;
 }
 
 /* As JavaScript writes its Dates; years outside 0 to 9999 take a sign and six digits. */
@@ -222,14 +202,21 @@ static void put_extension(struct writer *w, const struct wire_value *v)
 
 static void put_value(struct writer *w, struct cursor *c);
 
-/* Objects have string keys only: another one is written as JSON, and that as a string. */
+/* Objects have string keys only: another one is written as JSON, and that as a string. One inside of such a key is written
+ * as base64 instead: each quoting doubles the backslashes of the one before, up to gigabytes for a hundred bytes. */
 static void put_key(struct writer *w, struct cursor *c)
 {
         struct buf text;
-        struct writer inner = {.out = &text};
+        struct writer inner = {.out = &text, .in_key = true};
+        struct cursor key = *c;
+        struct bytes raw;
 
-        if (c->at < c->end && (*c->at >> 5 == 5 || (*c->at >= 0xd9 && *c->at <= 0xdb)))
+        if (!cursor_str(&key, &raw))
                 return put_value(w, c);
+        if (w->in_key) {
+                cursor_skip(c, &raw);
+                return put_base64(w, raw);
+        }
         buf_init(&text, 0);
         put_value(&inner, c);
         w->error = w->error ? w->error : inner.error;

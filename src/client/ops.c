@@ -3,7 +3,6 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "client/json.h"
 #include "wire/pack.h"
 
 #include <errno.h>
@@ -30,14 +29,10 @@ static int call_message(
 
 static int add_json(struct poppo *p, struct pack *args, const char *key, const char *text)
 {
-        char why[JSON_WHY_MAX];
-        int r;
-
         pack_text(args, key);
         if (args->error)
                 return client_fail(p, args->error, "%s", error_text(args->error));
-        r = json_to_msgpack(text, args->out, why);
-        return r < 0 ? client_fail(p, r, "the %s: %s", key, why) : 0;
+        return client_add_json(p, args->out, key, text);
 }
 
 static int submit(struct poppo *p, const char *task, const char *options, bool wait, struct poppo_reply **out)
@@ -61,11 +56,16 @@ static int submit(struct poppo *p, const char *task, const char *options, bool w
 /* A task that ended is an answer; whether it is a success, its state says. */
 static int judge(struct poppo *p, int r, struct poppo_reply *reply)
 {
-        const char *state = r ? NULL : poppo_reply_string(reply, "/result/state", NULL);
-        const char *message, *code;
+        const char *state, *message, *code;
 
-        if (r || (state && !strcmp(state, "succeeded")))
+        if (r)
                 return r;
+        state = poppo_reply_string(reply, "/result/state", NULL);
+        if (!state)
+                return errno == ENOMEM ? client_fail(p, -ENOMEM, "%s", error_text(-ENOMEM))
+                                       : client_fail(p, -EPROTO, "the supervisor's reply has no record with a state");
+        if (!strcmp(state, "succeeded"))
+                return 0;
         message = poppo_reply_string(reply, "/result/error/message", NULL);
         code = poppo_reply_string(reply, "/result/error/code", NULL);
         client_fail(p, POPPO_FAILED, "%s", message ? message : "the task has not succeeded");
@@ -73,11 +73,14 @@ static int judge(struct poppo *p, int r, struct poppo_reply *reply)
         return POPPO_FAILED;
 }
 
+/* Replies go with 0 and POPPO_FAILED only. */
 static int hand_out(int r, struct poppo_reply *reply, struct poppo_reply **out)
 {
+        bool good = r == 0 || r == POPPO_FAILED;
+
         if (out)
-                *out = reply;
-        else
+                *out = good ? reply : NULL;
+        if (!out || !good)
                 poppo_reply_free(reply);
         return r;
 }

@@ -149,7 +149,7 @@ static bool find_element(struct cursor *c, uint32_t count, const char *token, st
         char *end;
         unsigned long index = strtoul(token, &end, 10);
 
-        if (*token < '0' || *token > '9' || (*end && *end != '/') || index >= count)
+        if (*token < '0' || *token > '9' || (*token == '0' && end != token + 1) || (*end && *end != '/') || index >= count)
                 return false;
         for (unsigned long i = 0; i <= index; i++)
                 if (cursor_skip(c, out))

@@ -73,6 +73,35 @@ static void test_timestamps(void **state)
                 "{\"type\":-1,\"data\":\"AAAAAH//////////\"}");
 }
 
+/* The last year that a struct tm holds would overflow where 1900 is added; JavaScript's Dates end long before. */
+static void test_timestamps_beyond_any_date(void **state)
+{
+        (void)state;
+        WRITES("\xc7\x0c\xff\x00\x00\x00\x00\x00\xf0\xc2\xab\x7c\x54\xa9\x7f",
+                "{\"type\":-1,\"data\":\"AAAAAADwwqt8VKl/\"}");
+        WRITES("\xc7\x0c\xff\x00\x00\x00\x00\x00\x00\x07\xdb\xa8\x21\x80\x00", "\"+275760-09-13T00:00:00.000Z\"");
+        WRITES("\xc7\x0c\xff\x00\x00\x00\x00\x00\x00\x07\xdb\xa8\x21\x80\x01",
+                "{\"type\":-1,\"data\":\"AAAAAAAAB9uoIYAB\"}");
+}
+
+/* {{...{1: 2}: 2}: 2}, thirty deep: as strings in strings it would be gigabytes. */
+static void test_keys_within_keys_do_not_explode(void **state)
+{
+        struct bytes value;
+        uint8_t bytes[61];
+        struct buf out;
+
+        (void)state;
+        memset(bytes, 0x81, 30);
+        memset(bytes + 30, 2, 31);
+        value = (struct bytes){bytes, sizeof(bytes)};
+        buf_init(&out, 200);
+        assert_int_equal(json_from_msgpack(value, &out), 0);
+        buf_fini(&out);
+        WRITES("\x81\x91\x01\x02", "{\"[1]\":2}");
+        WRITES("\x81\x81\x01\x02\x03", "{\"{\\\"AQ==\\\":2}\":3}");
+}
+
 static void test_strings_are_escaped(void **state)
 {
         (void)state;
@@ -190,6 +219,8 @@ int main(void)
                 cmocka_unit_test(test_writes_every_type),
                 cmocka_unit_test(test_what_json_does_not_have),
                 cmocka_unit_test(test_timestamps),
+                cmocka_unit_test(test_timestamps_beyond_any_date),
+                cmocka_unit_test(test_keys_within_keys_do_not_explode),
                 cmocka_unit_test(test_strings_are_escaped),
                 cmocka_unit_test(test_bytes_that_are_no_utf8),
                 cmocka_unit_test(test_bound_of_the_output),
