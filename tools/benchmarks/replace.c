@@ -1,7 +1,7 @@
 /*
- * How long a pool of two or more is short of a worker that was killed in the middle of a task.
- *   bench_replace SOCKET COUNT
- * A sample runs from the SIGKILL to the first answer that shows as many ready workers as before, without the dead one.
+ * How long a pool is short of a worker that was killed in the middle of a task.
+ *   bench_replace SOCKET WORKERS COUNT
+ * A sample runs from the SIGKILL to the first answer that shows all workers ready, none of them the dead one.
  */
 #include "base/clock.h"
 #include "measure.h"
@@ -71,24 +71,37 @@ static pid_t await_busy(struct session *s, pid_t but)
         return now.busy_pid;
 }
 
+static void await_whole(struct session *s, size_t workers, pid_t but)
+{
+        while (take_census(s, but).ready < workers)
+                ;
+}
+
+/* Waited for, so that no task outlives this program. */
+static void prepare_endless(struct wire_submit *submit, struct buf *task)
+{
+        session_prepare_code(submit, task, "while (1);");
+        WIRE_SET(submit, submit, wait, true);
+        WIRE_SET(submit, submit, options, (struct wire_task_options){0});
+        WIRE_SET(&submit->options, task_options, max_attempts, 1);
+        WIRE_SET(&submit->options, task_options, timeout, 0);
+}
+
 int main(int argc, char **argv)
 {
-        size_t count = argc == 3 ? strtoul(argv[2], NULL, 10) : 0, whole;
+        size_t workers = argc == 4 ? strtoul(argv[2], NULL, 10) : 0;
+        size_t count = argc == 4 ? strtoul(argv[3], NULL, 10) : 0;
         struct wire_submit submit = {0};
         struct session s;
         struct measure m;
         struct buf task;
         pid_t victim = 0;
 
-        if (!count)
+        if (!workers || !count)
                 return 64;
         session_open(&s, argv[1]);
-        session_prepare_code(&submit, &task, "while (1);");
-        WIRE_SET(&submit, submit, options, (struct wire_task_options){0});
-        WIRE_SET(&submit.options, task_options, max_attempts, 1);
-        WIRE_SET(&submit.options, task_options, timeout, 0);
-        WIRE_SET(&submit, submit, wait, true); /* so that none outlives this program */
-        whole = take_census(&s, 0).ready;
+        prepare_endless(&submit, &task);
+        await_whole(&s, workers, 0);
         measure_start(&m, count);
         for (size_t i = 0; i < count; i++) {
                 int64_t start;
@@ -98,8 +111,7 @@ int main(int argc, char **argv)
                 start = clock_now();
                 if (kill(victim, SIGKILL) < 0)
                         measure_die("kill");
-                while (take_census(&s, victim).ready < whole)
-                        ;
+                await_whole(&s, workers, victim);
                 measure_add(&m, clock_now() - start);
         }
         measure_report(&m);

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
 HELLO = 'return "Hello from worker";'
+WORKERS = os.cpu_count() or 2
 PATIENCE = 120  # seconds for one measurement
 
 # How each measurement is taken. {count} is scaled by --scale; {steady} and {recycling} are supervisors' sockets, {start}
-# is the socket and {poppod} the command of one that is still to be started.
+# is the socket and {poppod} the command of one that is still to be started, {workers} how many each has.
 RUNS = {
     "echo": (["echo", "{count}", "1"], 20000),
     "echo-pipelined": (["echo", "{count}", "256"], 400000),
@@ -30,7 +31,7 @@ RUNS = {
     "hello-pipelined": (["load", "{steady}", HELLO, "{count}", "256"], 50000),
     "hello-recycling": (["load", "{recycling}", HELLO, "{count}", "256"], 50000),
     "hello-process": (["load", "{steady}", HELLO, "{count}", "64", "process"], 3000),
-    "replace": (["replace", "{steady}", "{count}"], 300),
+    "replace": (["replace", "{steady}", "{workers}", "{count}"], 300),
     "start": (["start", "{start}", HELLO, "{count}", "{poppod}"], 30),
 }
 
@@ -71,11 +72,10 @@ class Supervisor:
     """A private poppod with a worker for each processor."""
 
     def __init__(self, **worker):
-        workers = os.cpu_count() or 2
         self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
         self.socket = os.path.join(self.dir.name, "poppo.sock")
         config = pathlib.Path(self.dir.name, "poppod.json")
-        config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": workers, "maxProcesses": workers, **worker}}}))
+        config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": WORKERS, "maxProcesses": WORKERS, **worker}}}))
         self.command = [str(BUILD / "poppod"), "-q", "-c", str(config), "--socket", self.socket,
                         "--state-dir", self.dir.name + "/state"]
 
@@ -120,14 +120,19 @@ def measure(name, scale, places):
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def show_progress(text):
+    if sys.stderr.isatty():
+        print(f"\r{text:50}\r", end="", file=sys.stderr, flush=True)
+
+
 def take_rounds(options, places):
     """{run: [result a round]}; within a round every run once, so that a slow minute hits all rows alike."""
     results = {name: [] for name in RUNS}
     for number in range(options.rounds):
         for name in RUNS:
-            print(f"\rround {number + 1} of {options.rounds}: {name:20}", end="", file=sys.stderr, flush=True)
+            show_progress(f"round {number + 1} of {options.rounds}: {name}")
             results[name].append(measure(name, options.scale, places))
-    print("\r" + " " * 50 + "\r", end="", file=sys.stderr)
+    show_progress("")
     return results
 
 
@@ -162,7 +167,7 @@ def main():
     later = Supervisor(maxTasksPerWorker=0)
     with Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling:
         places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{start}": [later.socket],
-                  "{poppod}": later.command}
+                  "{poppod}": later.command, "{workers}": [str(WORKERS)]}
         summary = summarize(take_rounds(options, places))
     print_table(summary)
     if options.json:
