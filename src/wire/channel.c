@@ -83,17 +83,18 @@ static size_t load_length(const uint8_t *p)
         return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
 }
 
-/* How much to ask for: a frame that has begun is read whole, so that a large one does not grow the buffer in steps. */
+/* How much to ask for: a large frame in few steps, yet never more room than there are bytes of it already, since
+ * announcing a length costs a peer nothing. */
 static size_t wanted(const struct channel *ch)
 {
         size_t have = buf_size(&ch->in), need;
 
-        if (have < LENGTH_BYTES)
+        if (have <= READ_BYTES)
                 return READ_BYTES;
         need = load_length(buf_head(&ch->in)) + LENGTH_BYTES;
         if (need > ch->max_frame + LENGTH_BYTES || need <= have + READ_BYTES)
                 return READ_BYTES;
-        return need - have;
+        return need - have < have ? need - have : have;
 }
 
 int channel_fill(struct channel *ch)

@@ -154,17 +154,21 @@ def idle(client):
     return not totals["busy"] and not totals["queued"] and not totals["delayed"]
 
 
-def nothing_is_left(daemon):
-    """No stranger, no zombie, and no more descriptors than the workers and this client explain."""
-    def settled():
-        with daemon.client() as client:
-            status = client.call("status")
-            workers = {worker["pid"] for worker in status["workers"].values()}
-            children = descendants(daemon.pid)
-            strangers = [pid for pid, (_, name) in children.items() if pid not in workers and name != "poppod-spawner"]
-            spare = daemon.fds() - 2 * len(workers)
-        return not strangers and not daemon.zombies() and status["daemon"]["clients"] == 1 and spare <= 14
-    eventually(settled, "nothing is left")
+def census(daemon):
+    """Descriptors beyond those of the workers, children that are no workers, and clients."""
+    with daemon.client() as client:
+        status = client.call("status")
+        workers = {worker["pid"] for worker in status["workers"].values()}
+        others = [pid for pid in descendants(daemon.pid) if pid not in workers]
+        return daemon.fds() - 2 * len(workers), len(others), status["daemon"]["clients"]
+
+
+def settled(daemon):
+    """The census of a daemon at rest, where the spawner is the only other child and the asker the only client."""
+    def at_rest():
+        fds, others, clients = census(daemon)
+        return fds if others == 1 and clients == 1 and not daemon.zombies() else None
+    return eventually(at_rest, "nothing but the spawner, the workers and this client is left")
 
 
 def processes(daemon, *names):
@@ -173,11 +177,12 @@ def processes(daemon, *names):
 
 def storm(daemon, strike, after=lambda: None):
     daemon.errors_expected = True
+    before = settled(daemon)
     weather = Storm(daemon, SEED)
     weather.run(strike)
     after()
     weather.reckon()
-    nothing_is_left(daemon)
+    eventually(lambda: settled(daemon) <= before, "descriptors are given back")
 
 
 @case

@@ -122,7 +122,7 @@ def announced_bytes_cost_nothing_until_they_come(daemon):
     before, memory = connections(daemon), daemon.rss()
     boasters = crowd(daemon, MANY, HELLO + struct.pack(">I", 16 << 20) + bytes(100))
     still_serves(daemon)
-    assert daemon.rss() - memory < 32 << 20, daemon.rss() - memory
+    assert daemon.rss() - memory < MANY << 18, daemon.rss() - memory
     leave(daemon, boasters, before)
 
 
