@@ -35,6 +35,7 @@ static struct {
 
 static struct {
         volatile int64_t next_beat, armed_at; /* monotonic; armed_at: when SIGALRM comes */
+        volatile uint32_t handled;            /* how often the handler ran */
         volatile sig_atomic_t held;           /* a frame is being written */
         volatile sig_atomic_t active;         /* a task runs and `landing` may be jumped to */
         volatile sig_atomic_t verdict;        /* enum wire_code, once a limit was met */
@@ -103,6 +104,18 @@ static void arm(int64_t at, int64_t now)
 
         now_running.armed_at = at;
         setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* For all but the handler. Should it come by between our choice and the setting, it may have set the timer for
+ * sooner, to look again at a task that it wants to stop: then it is called once more. */
+static void arm_outside(int64_t at)
+{
+        uint32_t handled = now_running.handled;
+        int64_t now = clock_now();
+
+        arm(at, now);
+        if (handled != now_running.handled)
+                arm(now, now);
 }
 
 static void arm_cpu(int64_t ns)
@@ -182,6 +195,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
         int saved = errno;
         int64_t now = clock_now(), next = INT64_MAX;
 
+        now_running.handled++;
         if (sig == SIGUSR1)
                 note_cancel(info);
         send_beat_if_due(now);
@@ -238,7 +252,7 @@ int deadline_start(int fd, uint64_t heartbeat_ms)
                 return error_origin(-errno);
         now_running.next_beat = clock_now() + fixed.beat_interval;
         sigprocmask(SIG_UNBLOCK, &action.sa_mask, NULL);
-        arm(now_running.next_beat, clock_now());
+        arm_outside(now_running.next_beat);
         return 0;
 }
 
@@ -256,9 +270,9 @@ void deadline_begin(sigjmp_buf *landing, const struct deadline_limits *l)
         /* The timer is left alone when it comes early enough anyway: the handler sets it on. A cancel that
          * came before its task is acted upon at once. */
         if (now_running.has_cancelled && now_running.cancelled == l->generation)
-                arm(l->started_ns, l->started_ns);
+                arm_outside(l->started_ns);
         else if (now_running.deadline < now_running.armed_at)
-                arm(earlier(now_running.deadline, now_running.next_beat), clock_now());
+                arm_outside(earlier(now_running.deadline, now_running.next_beat));
         if (cpu_ns)
                 arm_cpu(cpu_ns);
 }
@@ -276,7 +290,7 @@ enum wire_code deadline_land(void)
         /* The jump came out of the handler: its signals are still blocked, and no timer is set. */
         now_running.armed_at = INT64_MAX;
         sigprocmask(SIG_UNBLOCK, &signals, NULL);
-        arm(now_running.next_beat, clock_now());
+        arm_outside(now_running.next_beat);
         return (enum wire_code)now_running.verdict;
 }
 
@@ -289,5 +303,5 @@ void deadline_release_beat(void)
 {
         now_running.held = 0;
         if (now_running.next_beat < now_running.armed_at)
-                arm(now_running.next_beat, clock_now());
+                arm_outside(now_running.next_beat);
 }
