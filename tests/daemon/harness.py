@@ -136,6 +136,23 @@ class Daemon:
             lines.append(entry if isinstance(entry, dict) else {"text": line})
         return lines
 
+    def strike(self, pid, sig=signal.SIGKILL):
+        """Signals a process of this daemon; False when it is gone. A number may have passed to somebody else's process
+        since it was read: who it is is looked up while a pidfd holds it."""
+        try:
+            held = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return False
+        try:
+            if pid not in descendants(self.pid):
+                return False
+            signal.pidfd_send_signal(held, sig)
+            return True
+        except ProcessLookupError:
+            return False
+        finally:
+            os.close(held)
+
     def zombies(self):
         return [(p, name) for p, (state, name) in descendants(self.pid).items() if state == "Z"]
 

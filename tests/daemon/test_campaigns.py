@@ -6,7 +6,6 @@ or "long" (tools/check --long: all of it). With a sanitizer it is always quick, 
 import itertools
 import os
 import random
-import signal
 import time
 
 from harness import PATIENCE, Daemon, descendants, eventually
@@ -200,7 +199,7 @@ def killed_workers_are_replaced_at_once():
         for _ in range(share(20, 500, 500)):
             task = client.submit(FOREVER, maxAttempts=1, timeout=0)
             attempts = eventually(lambda t=task: client.call("result", id=t)["result"].get("attempts"), "it runs")
-            os.kill(attempts[0]["pid"], signal.SIGKILL)
+            assert daemon.strike(attempts[0]["pid"])
             times.append(replacement_time(client, attempts[0]["pid"]))
             record = client.call("wait", id=task)["result"]
             assert record["error"]["code"] == "WORKER_CRASHED", record
@@ -211,18 +210,13 @@ def killed_workers_are_replaced_at_once():
 class Killer:
     """Kills workers at random, whatever they are doing."""
 
-    def __init__(self, client):
-        self.client, self.rng, self.killed = client, random.Random(11), 0
+    def __init__(self, daemon, client):
+        self.daemon, self.client, self.rng, self.killed = daemon, client, random.Random(11), 0
 
     def strike(self):
         victims = sorted(worker_pids(self.client))
-        if not victims or self.rng.random() > 0.2:
-            return
-        try:
-            os.kill(self.rng.choice(victims), signal.SIGKILL)
-            self.killed += 1
-        except ProcessLookupError:
-            pass  # struck just now, and the supervisor has not heard of it yet
+        if victims and self.rng.random() < 0.2:
+            self.killed += self.daemon.strike(self.rng.choice(victims))
 
 
 @case
@@ -232,7 +226,7 @@ def kills_at_random_lose_no_task():
     wanted = share(20, 500, 5_000)
     with Daemon(pool(4, respawnBackoff=1)) as daemon, daemon.client() as client, daemon.client() as watcher:
         daemon.errors_expected = True
-        killer = Killer(watcher)
+        killer = Killer(daemon, watcher)
 
         def on_record(_, record):
             outcomes[record["error"]["code"] if "error" in record else record["state"]] += 1

@@ -62,14 +62,14 @@ def break_rules(daemon):
                 pass
 
 
-def kill_helpers(client):
+def kill_helpers(daemon, client):
     """A busy worker, then the spawner; both come back."""
     task = client.submit(FOREVER, maxAttempts=1, timeout=0)
     attempts = eventually(lambda: client.call("result", id=task)["result"].get("attempts"), "it runs")
-    os.kill(attempts[0]["pid"], signal.SIGKILL)
+    assert daemon.strike(attempts[0]["pid"])
     assert client.call("wait", id=task)["result"]["error"]["code"] == "WORKER_CRASHED"
     spawner = client.call("status")["daemon"]["spawner"]["pid"]
-    os.kill(spawner, signal.SIGKILL)
+    assert daemon.strike(spawner)
     eventually(lambda: client.call("status")["daemon"]["spawner"]["pid"] not in (0, spawner), "a new spawner")
     assert client.code("2")["value"] == 2
 
@@ -100,7 +100,7 @@ def the_master_is_clean_from_start_to_drain():
             run_all_kinds(client)
             run_through_projects(client)
             break_rules(daemon)
-            kill_helpers(client)
+            kill_helpers(daemon, client)
             reload(daemon, client)
             client.submit({"type": "execute-code", "code": "var end = Date.now() + 200; while (Date.now() < end);"})
         daemon.stop()
