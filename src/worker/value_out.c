@@ -22,24 +22,15 @@
  */
 #include "worker/value_out.h"
 
+#include "worker/path.h"
 #include "worker/text.h"
 #include "worker/world.h"
 
 #include <errno.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-/* Two paths and the words around them fit into a refusal. */
-enum { SLOTS = 8, PATH_ROOM = 72, TIMESTAMP_BYTES = 12 };
-
-/* One level of the way from the result to the value at hand. */
-struct step {
-        const struct step *up;
-        void *object;
-        struct bytes key; /* how the level above leads here; .data is NULL for an index */
-        uint32_t index;
-};
+enum { SLOTS = 8, TIMESTAMP_BYTES = 12 };
 
 struct writer {
         duk_context *ctx;
@@ -49,7 +40,6 @@ struct writer {
 };
 
 static int write_value(struct writer *w, duk_idx_t idx, struct step *step);
-static int write_plain(struct writer *w, duk_idx_t idx, struct step *step);
 
 /* ---- refusals ---- */
 
@@ -58,37 +48,6 @@ static int refuse_size(struct writer *w)
         if (w->p->error == -ENOMEM)
                 return wire_refuse(w->why, WIRE_OUT_OF_MEMORY, "there is no memory for the result");
         return wire_refuse(w->why, WIRE_RESULT_TOO_LARGE, "the result is larger than queue.maxResultBytes");
-}
-
-struct path {
-        char text[PATH_ROOM];
-        size_t len;
-};
-
-/* What fits of it. */
-static void path_add(struct path *p, struct bytes s)
-{
-        s.len = text_part(s, sizeof(p->text) - p->len);
-        text_write_utf8((uint8_t *)p->text + p->len, s);
-        p->len += text_utf8_size(s);
-}
-
-static void path_fill(struct path *p, const struct step *s)
-{
-        char index[16];
-
-        if (!s->up) {
-                path_add(p, wire_str("result"));
-                return;
-        }
-        path_fill(p, s->up);
-        if (s->key.data) {
-                path_add(p, wire_str("."));
-                path_add(p, s->key);
-        } else {
-                snprintf(index, sizeof(index), "[%u]", s->index);
-                path_add(p, wire_str(index));
-        }
 }
 
 static int refuse_cycle(struct writer *w, const struct step *at, const struct step *ancestor)
