@@ -283,4 +283,5 @@ void listener_close(struct listener *l)
         if (l->lock_fd >= 0)
                 close(TAKE_FD(l->lock_fd));
         free(TAKE_PTR(l->path));
+        l->loop = NULL;
 }
