@@ -278,6 +278,7 @@ static int start_parts(struct supervisor *s)
         dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, on_task_ended);
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->config, &pool_ops);
         supervisor_apply(s);
+        supervisor_apply_projects(s, NULL);
         setup = spawner_setup(&s->config);
         return spawner_link_init(&s->spawner, &s->loop, s->options->spawner_program, &setup, w, &spawner_ops);
 }

@@ -13,6 +13,13 @@ static const double FIRST_ESTIMATE = 1e6;
 /* A bucket holds this part of a second's tokens: whoever counts starts by the second finds the limit kept within 10 %. */
 static const double BUCKET_SECONDS = 0.1;
 
+bool project_settings_equal(const struct project_settings *a, const struct project_settings *b)
+{
+        return a->limit == b->limit && a->max_queued == b->max_queued && a->weight == b->weight &&
+                a->max_priority == b->max_priority && a->isolation == b->isolation && a->paused == b->paused &&
+                a->rate <= b->rate && a->rate >= b->rate;
+}
+
 struct project *project_new(struct bytes name, const struct project_settings *settings)
 {
         struct project *p = calloc(1, sizeof(*p) + name.len + 1);

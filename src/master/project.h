@@ -26,6 +26,8 @@ struct project_settings {
         double rate;           /* starts per second, a tenth of a second's worth (or one) at once; 0: unlimited */
 };
 
+bool project_settings_equal(const struct project_settings *a, const struct project_settings *b);
+
 /* Which orders of its pool a lane stands in: see scheduler.h. */
 enum lane_order { ORDER_ALL, ORDER_BOUND, ORDER_SHARED, ORDERS };
 

@@ -8,9 +8,20 @@
 
 enum { EXPIRE_AT_ONCE = 1000 };
 
+static int64_t expires_at(const struct task *t)
+{
+        return t->since + t->result_ttl;
+}
+
+static bool expires_before(const struct heap_node *a, const struct heap_node *b)
+{
+        return expires_at(container_of(a, const struct task, timer)) < expires_at(container_of(b, const struct task, timer));
+}
+
 void registry_init(struct registry *r, struct scheduler *scheduler)
 {
         *r = (struct registry){.scheduler = scheduler, .first = uuid_new()};
+        heap_init(&r->expiry, expires_before);
         map_init(&r->by_id);
         map_init(&r->by_key);
         list_init(&r->by_age);
@@ -23,11 +34,14 @@ void registry_fini(struct registry *r)
         list_for_each_safe(node, &r->by_age) {
                 struct task *t = list_entry(node, struct task, by_age);
 
-                if (!task_ended(t))
+                if (task_ended(t))
+                        heap_remove(&r->expiry, &t->timer);
+                else
                         scheduler_cancel(r->scheduler, t, t->since);
                 scheduler_release(r->scheduler, t);
                 task_free(t);
         }
+        heap_fini(&r->expiry);
         map_fini(&r->by_id);
         map_fini(&r->by_key);
 }
@@ -49,8 +63,10 @@ static bool has_key(const struct task *t)
 
 int registry_add(struct registry *r, struct task *t)
 {
-        int err = map_insert(&r->by_id, &t->by_id, map_hash(t->id.bytes, sizeof(t->id.bytes)));
+        int err = heap_reserve(&r->expiry, r->n_tasks + 1);
 
+        if (!err)
+                err = map_insert(&r->by_id, &t->by_id, map_hash(t->id.bytes, sizeof(t->id.bytes)));
         if (err < 0)
                 return err;
         if (has_key(t)) {
@@ -117,6 +133,7 @@ static void let_go(struct registry *r, struct task *t)
         r->kept_bytes -= kept_size(t);
         if (memcmp(&t->id, &r->last_gone, sizeof(t->id)) > 0)
                 r->last_gone = t->id;
+        heap_remove(&r->expiry, &t->timer);
         scheduler_release(r->scheduler, t);
         map_remove(&r->by_id, &t->by_id);
         if (has_key(t))
@@ -143,26 +160,27 @@ void registry_set_budget(struct registry *r, uint64_t kept_bytes_max)
 void registry_keep(struct registry *r, struct task *t)
 {
         r->kept_bytes += kept_size(t);
+        if (t->result_ttl)
+                heap_insert(&r->expiry, &t->timer);
         registry_set_budget(r, r->kept_bytes_max);
 }
 
 void registry_unkeep(struct registry *r, struct task *t)
 {
         r->kept_bytes -= kept_size(t);
+        heap_remove(&r->expiry, &t->timer);
 }
 
-/* Ends are in order of time, the times to live need not be: a long-lived record delays the shorter ones behind it until
- * the budget or its own end frees them, which keeps this O(1) a task. */
 int64_t registry_expire(struct registry *r, int64_t now)
 {
-        struct task *t;
+        struct heap_node *node;
 
-        for (int i = 0; i < EXPIRE_AT_ONCE && (t = oldest_end(r)); i++) {
-                if (!t->result_ttl)
-                        return INT64_MAX;
-                if (t->since + t->result_ttl > now)
-                        return t->since + t->result_ttl;
+        for (int i = 0; i < EXPIRE_AT_ONCE && (node = heap_top(&r->expiry)); i++) {
+                struct task *t = container_of(node, struct task, timer);
+
+                if (expires_at(t) > now)
+                        return expires_at(t);
                 let_go(r, t);
         }
-        return oldest_end(r) ? now : INT64_MAX;
+        return heap_top(&r->expiry) ? now : INT64_MAX;
 }

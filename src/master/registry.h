@@ -1,6 +1,6 @@
 /*
- * All tasks that the supervisor knows: by id, by idempotency key, by age. Ended ones stay as long as their results are
- * kept, within a budget of bytes: the oldest end goes first.
+ * All tasks that the supervisor knows: by id, by idempotency key, by age. Ended ones stay until the end of their time to
+ * live, within a budget of bytes: over it the oldest end goes first.
  */
 #pragma once
 
@@ -12,6 +12,7 @@ struct registry {
         struct scheduler *scheduler;
         struct map by_id, by_key;
         struct list by_age; /* oldest first */
+        struct heap expiry; /* ended tasks with a time to live, by its end: on their `timer`, which is idle then */
         size_t n_tasks;
         uint64_t kept_bytes, kept_bytes_max; /* of ended tasks; max 0: unlimited */
         struct uuid first; /* every id that was given out is greater */

@@ -21,7 +21,15 @@ static struct project_settings project_settings_of(const struct config_project *
                 .rate = p->rate_limit};
 }
 
-static void apply_projects(struct supervisor *s)
+static bool is_unchanged(const struct config *before, const char *name, const struct project_settings *settings)
+{
+        const struct config_project *p = config_project_find(before, name, strlen(name));
+        struct project_settings old = project_settings_of(p);
+
+        return p->name && project_settings_equal(&old, settings);
+}
+
+void supervisor_apply_projects(struct supervisor *s, const struct config *before)
 {
         struct wire_refusal why;
 
@@ -30,6 +38,8 @@ static void apply_projects(struct supervisor *s)
                 struct project_settings settings = project_settings_of(c);
                 struct project *p;
 
+                if (before && is_unchanged(before, c->name, &settings))
+                        continue;
                 if (scheduler_project(&s->scheduler, wire_str(c->name), &p, &why))
                         log_error("configuration", "project %s: %s", c->name, why.message);
                 else
@@ -62,7 +72,6 @@ void supervisor_apply(struct supervisor *s)
         int level = s->config.logging.level + s->options->verbosity;
 
         scheduler_configure(&s->scheduler, &settings, clock_now());
-        apply_projects(s);
         s->dispatch.retry = (struct retry_policy){.backoff = s->config.defaults.retry_backoff,
                 .delay_max = s->config.defaults.retry_delay_max ? s->config.defaults.retry_delay_max * NS_PER_MS : INT64_MAX,
                 .jitter = s->config.defaults.retry_jitter};
@@ -133,6 +142,7 @@ static void forget_projects(struct supervisor *s, const struct config *next)
 static int take_over(struct supervisor *s, struct config *next, char *text, size_t size)
 {
         struct changes changes = {.text = text, .size = size};
+        struct config before = s->config;
         int n = config_compare(&s->config, next, on_change, &changes);
 
         if (n < 0 || config_keep_fixed(next, &s->config) < 0) {
@@ -143,9 +153,10 @@ static int take_over(struct supervisor *s, struct config *next, char *text, size
         if (!n)
                 snprintf(text, size, "nothing changed");
         forget_projects(s, next);
-        config_fini(&s->config);
         s->config = *next;
         supervisor_apply(s);
+        supervisor_apply_projects(s, &before);
+        config_fini(&before);
         s->listener.rules = supervisor_listener_rules(&s->config);
         return 0;
 }

@@ -37,6 +37,14 @@ static int check_type(const struct submission *s)
         return 0;
 }
 
+static enum isolation type_isolation(const struct submission *s)
+{
+        const char *type = s->type->message->name;
+        int isolation = config_task_type_find(&s->supervisor->config, type, strlen(type))->isolation;
+
+        return isolation == CONFIG_ABSENT ? ISOLATION_HEAP : (enum isolation)isolation;
+}
+
 static int64_t ns_of_ms(uint64_t ms)
 {
         return (int64_t)ms * NS_PER_MS;
@@ -72,7 +80,6 @@ static void set_options(struct task *t, const struct wire_task_options *o, const
         t->retry_delay = ns_of_ms(OPTION(o, retry_delay, d->retry_delay));
         t->not_before = earliest_start(o, t->created);
         t->start_deadline = OPTION(o, start_deadline, 0) ? t->created + ns_of_ms(o->start_deadline) : 0;
-        t->isolation = (uint8_t)OPTION(o, isolation, ISOLATION_HEAP);
         t->durable = OPTION(o, durable, false);
         /* Nobody keeps a result for longer than the operator allows. */
         if (WIRE_HAS(o, task_options, result_ttl) && o->result_ttl && (!ttl || o->result_ttl < ttl))
@@ -113,6 +120,7 @@ static int make_task(const struct submission *s, struct bytes payload, struct ta
         t->type = s->type->message;
         t->class = (uint8_t)s->type->class;
         set_options(t, s->options, &s->supervisor->config);
+        t->isolation = (uint8_t)isolation_max(OPTION(s->options, isolation, ISOLATION_HEAP), type_isolation(s));
         r = set_extra(t, s->options);
         if (!r)
                 r = scheduler_project(&s->supervisor->scheduler, s->project, &project, s->why);

@@ -53,6 +53,9 @@ void supervisor_drain(struct supervisor *s);
 int supervisor_reload(struct supervisor *s, char *text, size_t size);
 /* Hands the configuration to the parts, at start and after a reload. */
 void supervisor_apply(struct supervisor *s);
+/* Gives projects the settings of their entries, but for entries that are as they were before: what was changed by hand
+ * since then stays. before NULL: all of them. */
+void supervisor_apply_projects(struct supervisor *s, const struct config *before);
 /* How many descriptors clients may use, after maxProcesses changed. */
 void supervisor_reserve_fds(struct supervisor *s);
 /* Who may connect; borrows from the configuration. */

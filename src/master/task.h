@@ -72,7 +72,7 @@ struct task {
         struct list by_age;     /* the shell's: all tasks, by creation */
         struct list waiters;    /* the shell's: who is told of its end */
         struct list node;       /* the scheduler's: the list of its state */
-        struct heap_node timer; /* the scheduler's: when time alone does something to it */
+        struct heap_node timer; /* the scheduler's: when time alone does something to it; ended: the shell's */
         struct project *project;
         const struct wire_message *type;
         uint64_t sequence; /* FIFO order; a new one each time it is queued */

@@ -138,6 +138,12 @@ def isolation_says_who_shares_a_process():
     with Daemon(pool(1, isolation="heap")) as daemon, daemon.client() as client:
         assert len({client.run(quick(), projectId=p)["attempts"][0]["pid"] for p in "abc"}) == 1
         assert len({client.run(quick(), isolation="process")["attempts"][0]["pid"] for _ in range(3)}) == 3
+    by_type = {**pool(1, isolation="heap"), "taskTypes": {"execute-function": {"isolation": "process"}},
+               "projects": {"apart": {"isolation": "process"}}}
+    with Daemon(by_type) as daemon, daemon.client() as client:
+        assert len({client.run(quick(), projectId=p)["attempts"][0]["pid"] for p in "abc"}) == 1
+        assert len({client.function("function () {}")["attempts"][0]["pid"] for _ in range(3)}) == 3
+        assert len({client.run(quick(), projectId="apart")["attempts"][0]["pid"] for _ in range(3)}) == 3
 
 
 # ---- limits of projects, live ----
@@ -190,6 +196,27 @@ def a_limit_changes_while_tasks_wait():
         for task in tasks:
             client.call("cancel", id=task)
         eventually(lambda: running()["used"] == 0, "all is given back")
+
+
+@case
+def a_reload_leaves_alone_what_was_set_by_hand():
+    config = {**pool(1), "projects": {"named": {"weight": 2}, "edited": {"weight": 2}}}
+    with Daemon(config) as daemon, daemon.client() as client:
+        def weight(project):
+            return client.call("project-set", projectId=project)["weight"]
+        assert weight("named") == 2 and weight("other") == 1
+        for project in ("named", "edited", "other"):
+            client.call("project-set", projectId=project, weight=5)
+        config["projects"]["edited"]["weight"] = 7
+        daemon.write_config(config)
+        client.call("reload")
+        assert [weight(p) for p in ("named", "edited", "other")] == [5, 7, 5]
+        os.kill(daemon.pid, signal.SIGTTIN)
+        eventually(lambda: client.call("stats")["totals"]["workers"] >= 1 and weight("named") == 5, "a signal changes no project")
+        del config["projects"]["named"]
+        daemon.write_config(config)
+        client.call("reload")
+        assert weight("named") == 1
 
 
 @case
@@ -308,8 +335,9 @@ def only_dead_tasks_are_retried():
 def whatever_waits_can_be_cancelled():
     with Daemon(pool(1)) as daemon, daemon.client() as client:
         client.call("project-set", projectId="held", paused=True)
+        between = client.submit(quick("throw 1"), maxAttempts=2, retryDelay=60000)
+        wait_state(client, between, "delayed")
         blocker = client.submit(FOREVER)
-        between = client.submit(quick("throw 1"), priority=10, maxAttempts=2, retryDelay=60000)
         wait_state(client, blocker, "running")
         waiting = [client.submit(quick()), client.submit(quick(), delay=60000), client.submit(quick(), projectId="held")]
         assert [why(client, t)["reason"] for t in waiting] == ["worker", "delay", "paused"]
@@ -317,7 +345,6 @@ def whatever_waits_can_be_cancelled():
             assert client.call("cancel", id=task)["state"] == "cancelled"
             assert record_of(client, task)["attempts"] == []
         assert client.call("cancel", id=blocker)["state"] == "cancelled"
-        wait_state(client, between, "delayed")
         assert client.call("cancel", id=between)["state"] == "cancelled"
         assert len(record_of(client, between)["attempts"]) == 1
         totals = client.call("stats")["totals"]

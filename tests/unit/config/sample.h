@@ -33,7 +33,7 @@
         "      \"maxPriority\": 5, \"isolation\": \"heap\", \"taskTypes\": [\"execute-code\"],\n"            \
         "      \"paused\": true},\n"                                                                         \
         "    \"a.b_c-d:e/F9\": {\"rateLimit\": 0.7}, \"plain\": {}},\n"                                      \
-        "  \"taskTypes\": {\"execute-function\": {\"enabled\": false}},\n"                                   \
+        "  \"taskTypes\": {\"execute-function\": {\"enabled\": false, \"isolation\": \"process\"}},\n"         \
         "  \"logging\": {\"level\": \"debug\", \"format\": \"json\", \"file\": \"/var/log/p\"}\n"            \
         "}\n"
 

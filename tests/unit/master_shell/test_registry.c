@@ -126,6 +126,38 @@ static void test_without_a_time_to_live_only_the_budget_ends_it(void **state)
         assert_int_equal(registry.n_tasks, 1);
 }
 
+static void test_a_long_lived_record_holds_up_no_other(void **state)
+{
+        struct task *lasting = add("p", NULL, 0), *late = add("p", NULL, 9 * NS_PER_S), *soon = add("p", NULL, NS_PER_S);
+        struct uuid id = soon->id;
+
+        (void)state;
+        cancel(lasting, 0);
+        cancel(late, 0);
+        cancel(soon, 0);
+        assert_int_equal(registry_expire(&registry, now), 2 * NS_PER_S);
+        assert_int_equal(registry_expire(&registry, 2 * NS_PER_S), 10 * NS_PER_S);
+        assert_null(registry_find(&registry, &id));
+        assert_int_equal(registry.n_tasks, 2);
+}
+
+static void test_what_can_be_said_of_an_unknown_id(void **state)
+{
+        struct uuid gone, old = {.bytes = {[6] = 0x70}}, future = {.bytes = {0xff, [6] = 0x70}}, random = {{[6] = 0x40}};
+        struct task *t = add("p", NULL, 1), *queued = add("p", NULL, 1);
+
+        (void)state;
+        gone = t->id;
+        assert_int_equal(registry_absence(&registry, &gone), REGISTRY_UNKNOWN);
+        cancel(t, 0);
+        registry_expire(&registry, 2 * NS_PER_S);
+        assert_int_equal(registry_absence(&registry, &gone), REGISTRY_LET_GO);
+        assert_int_equal(registry_absence(&registry, &old), REGISTRY_BEFORE_START);
+        assert_int_equal(registry_absence(&registry, &future), REGISTRY_UNKNOWN);
+        assert_int_equal(registry_absence(&registry, &random), REGISTRY_UNKNOWN);
+        assert_int_equal(registry_absence(&registry, &queued->id), REGISTRY_UNKNOWN);
+}
+
 static void test_expiry_is_done_in_bounded_steps(void **state)
 {
         (void)state;
@@ -259,6 +291,8 @@ int main(void)
                 T(a_key_is_its_projects_own),
                 T(ends_are_let_go_in_their_order),
                 T(without_a_time_to_live_only_the_budget_ends_it),
+                T(a_long_lived_record_holds_up_no_other),
+                T(what_can_be_said_of_an_unknown_id),
                 T(expiry_is_done_in_bounded_steps),
                 T(the_oldest_end_goes_over_budget),
                 T(one_larger_than_the_budget_is_not_kept),
