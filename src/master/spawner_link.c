@@ -229,7 +229,10 @@ static int start(struct spawner_link *s)
         s->peer.state = WIRE_OPEN;
         s->has_peer = true;
         s->state = SPAWNER_STARTING;
-        r = fork_spawner(s, theirs);
+        /* Queued before there is anybody to read it: after the fork nothing may fail. */
+        r = peer_send(&s->peer, WIRE_MESSAGE(spawn_setup), 0, &s->setup);
+        if (!r)
+                r = fork_spawner(s, theirs);
         if (r < 0) {
                 s->state = SPAWNER_DOWN;
                 peer_close(&s->peer);
@@ -237,7 +240,7 @@ static int start(struct spawner_link *s)
         }
         ev_timer_set(&s->patience, loop_seconds(s->start_timeout_ms), 0.);
         ev_timer_start(s->loop->ev, &s->patience);
-        return peer_send(&s->peer, WIRE_MESSAGE(spawn_setup), 0, &s->setup);
+        return 0;
 }
 
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
