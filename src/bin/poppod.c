@@ -127,17 +127,18 @@ static int check_or_dump(const struct command_line *cl)
 {
         struct config config;
         struct config_error error;
+        int r = 0;
 
         if (master_load_config(&config, cl->master.config_path, &error)) {
                 fprintf(stderr, "poppod: %s\n", error.text);
                 return EX_CONFIG;
         }
         if (cl->action == DUMP)
-                config_dump(stdout, &config);
+                r = config_dump(stdout, &config);
         else
                 printf("poppod: %s is good\n", cl->master.config_path ? cl->master.config_path : "the built-in configuration");
         config_fini(&config);
-        return EX_OK;
+        return r < 0 || fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
 int main(int argc, char **argv)

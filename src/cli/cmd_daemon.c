@@ -119,21 +119,12 @@ int cmd_daemon_restart(struct cli *cli)
 int cmd_daemon_reload(struct cli *cli)
 {
         struct poppo_reply *reply;
-        const char *message;
         int r = poppo_call(cli->poppo, "reload", NULL, &reply);
 
         if (r > 0)
                 return cli_complain(
                         cli, EXIT_CONFIG, "nothing was changed", "%s", poppo_error_message(cli->poppo));
-        if (r)
-                return cli_fail(cli, r);
-        message = poppo_reply_string(reply, "/message", NULL);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                puts(message ? message : "");
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return r ? cli_fail(cli, r) : output_line(cli, reply, "/message");
 }
 
 int cmd_daemon_drain(struct cli *cli)

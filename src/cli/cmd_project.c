@@ -62,7 +62,6 @@ int cmd_project_list(struct cli *cli)
 int cmd_project_limit(struct cli *cli)
 {
         struct poppo_reply *reply;
-        const char *message;
         char *end;
         long long limit;
         int r;
@@ -73,15 +72,7 @@ int cmd_project_limit(struct cli *cli)
                 return cli_complain(cli, EXIT_USAGE, NULL, "a limit is a whole number from 0, not \"%s\"",
                         cli->operands[1]);
         r = poppo_project_limit(cli->poppo, cli->operands[0], limit, &reply);
-        if (r)
-                return cli_fail(cli, r);
-        message = poppo_reply_string(reply, "/message", NULL);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                puts(message ? message : "");
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return r ? cli_fail(cli, r) : output_line(cli, reply, "/message");
 }
 
 /* ---- set, pause, resume ---- */
@@ -132,18 +123,9 @@ static int set_project(struct cli *cli, const json_t *args)
 {
         CLEANUP(cleanup_free) char *text = json_dumps(args, JSON_COMPACT);
         struct poppo_reply *reply;
-        const char *message;
         int r = poppo_call(cli->poppo, "project-set", text, &reply);
 
-        if (r)
-                return cli_fail(cli, r);
-        message = poppo_reply_string(reply, "/message", NULL);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                puts(message ? message : "");
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return r ? cli_fail(cli, r) : output_line(cli, reply, "/message");
 }
 
 int cmd_project_set(struct cli *cli)

@@ -67,7 +67,7 @@ static int submit_and_print(struct cli *cli, const json_t *task)
         int r, status;
 
         if (!task_text || !options_text)
-                return cli_complain(cli, EXIT_DATA, NULL, "no memory for the task");
+                return cli_complain(cli, EXIT_DATA, NULL, "the type or an option is not UTF-8");
         status = cli_connect(cli);
         if (status)
                 return status;

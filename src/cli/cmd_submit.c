@@ -103,12 +103,16 @@ static int wait_for_input(struct submission *s)
         return r;
 }
 
+/* The documents before it are under way: what becomes of them is told as well. */
 static int complain_input(struct submission *s, int r)
 {
-        if (poppo_fd(s->cli->poppo) < 0)
-                return batch_finish(s->batch);
-        return cli_complain(s->cli, EXIT_DATA, NULL, "cannot read line %zu: %s", s->line + 1,
-                r == -ENOBUFS ? "it is too long" : error_text(r));
+        int status = EXIT_OK, batch;
+
+        if (poppo_fd(s->cli->poppo) >= 0)
+                status = cli_complain(s->cli, EXIT_DATA, NULL, "cannot read line %zu: %s", s->line + 1,
+                        r == -ENOBUFS ? "it is too long" : error_text(r));
+        batch = batch_finish(s->batch);
+        return batch ? batch : status;
 }
 
 static int submit_many(struct submission *s)

@@ -78,21 +78,12 @@ static int change_one(struct cli *cli, const char *op, const char *id)
 {
         CLEANUP(cleanup_free) char *args = id_args(id);
         struct poppo_reply *reply;
-        const char *state;
         int r;
 
         if (!args)
                 return cli_complain(cli, EXIT_DATA, NULL, "an id is not UTF-8");
         r = poppo_call(cli->poppo, op, args, &reply);
-        if (r)
-                return cli_fail(cli, r);
-        state = poppo_reply_string(reply, "/state", NULL);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                puts(state ? state : "");
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return r ? cli_fail(cli, r) : output_line(cli, reply, "/state");
 }
 
 static int change_all(struct cli *cli, const char *op)

@@ -115,7 +115,7 @@ static int unknown_command(struct cli *cli, int argc, char **argv)
         const char *meant;
         char hint[128] = "poppo help lists the commands";
 
-        if (group && (argc < 2 || argv[1][0] == '-')) {
+        if (group && (argc < 2 || !strcmp(argv[1], "-h") || !strcmp(argv[1], "--help"))) {
                 cli_help_group(group);
                 return argc < 2 ? EXIT_USAGE : EXIT_OK;
         }

@@ -135,5 +135,5 @@ int document_submit(struct cli *cli, const char *label, json_t *document, json_t
         if (options && given)
                 json_object_update_missing(options, given);
         *out = json_pack("{s:O,s:O}", "task", task, "options", options);
-        return *out ? 0 : cli_complain(cli, EXIT_DATA, NULL, "%s: %s", label, error_text(-ENOMEM));
+        return *out ? 0 : cli_complain(cli, EXIT_DATA, NULL, "%s: an option is not UTF-8", label);
 }

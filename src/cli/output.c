@@ -37,6 +37,18 @@ void output_json(struct poppo_reply *reply, const char *pointer)
         puts(text ? text : "null");
 }
 
+int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer)
+{
+        const char *text = poppo_reply_string(reply, pointer, NULL);
+
+        if (cli->opt.json)
+                output_json(reply, "");
+        else
+                puts(text ? text : "");
+        poppo_reply_free(reply);
+        return EXIT_OK;
+}
+
 /* ---- records ---- */
 
 static void print_logs(struct poppo_reply *reply)

@@ -13,6 +13,9 @@ int output_record(struct cli *cli, struct poppo_reply *reply, const char *label)
 /* The value at pointer as one line of JSON. */
 void output_json(struct poppo_reply *reply, const char *pointer);
 
+/* A reply whose string at pointer is all that people want to know: that as a line, or all of it with --json. Frees it. */
+int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer);
+
 enum output_color { COLOR_PLAIN, COLOR_DIM, COLOR_GREEN, COLOR_YELLOW, COLOR_RED, COLOR_BOLD, COLORS };
 
 /* The sequence that begins a colour, COLOR_PLAIN ends it; "" unless stream is a terminal and NO_COLOR is unset. */

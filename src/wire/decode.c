@@ -104,6 +104,8 @@ int wire_open_within(struct bytes frame, unsigned int depth_max, struct wire_hea
         int r = wire_check_within(frame, depth_max);
 
         *head = (struct wire_head){0};
+        if (r == CURSOR_DEPTH)
+                return wire_refuse(why, WIRE_BAD_FRAME, "values nest deeper than %u", depth_max);
         if (r)
                 return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
         if (cursor_read(&c, &map) || map.tag != TAG_MAP)

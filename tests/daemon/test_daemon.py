@@ -48,6 +48,13 @@ def the_effective_configuration_loads_again():
 
 
 @case
+def a_configuration_that_cannot_be_printed_is_no_success():
+    with open("/dev/full", "wb") as full:
+        for option in "-T", "-t":
+            assert subprocess.run([BUILD / "poppod", option], stdout=full, timeout=60, check=False).returncode == 74
+
+
+@case
 def term_finishes_what_runs_and_refuses_what_is_new():
     with Daemon() as daemon, daemon.client() as client:
         running = client.send("submit", task=busy(700), wait=True)

@@ -160,6 +160,8 @@ static void test_usage_errors(void **state)
         check(RUN("xyzzy"), 64, "", "poppo: unknown command \"xyzzy\"\n       poppo help lists the commands\n");
         check(RUN("daemon", "strat"), 64, "",
                 "poppo: unknown command \"daemon strat\"\n       did you mean: poppo daemon start\n");
+        assert_int_equal(RUN("daemon", "--bogus")->status, 64);
+        assert_int_equal(RUN("daemon", "--help")->status, 0);
         check(RUN("run", "--tiemout", "3", "-e", "1"), 64, "",
                 "poppo: unknown option --tiemout\n       did you mean --timeout?\n");
         check(RUN("run", "-x"), 64, "", "poppo: unknown option -x\n");

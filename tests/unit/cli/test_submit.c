@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -90,6 +91,32 @@ static void test_submit_many_refused(void **state)
         finish(&fake);
 }
 
+static void test_submit_tells_what_came_before_a_line_too_long(void **state)
+{
+        static const char first[] = "{\"type\":\"a\"}\n";
+        enum { TOO_LONG = 17 * 1024 * 1024 };
+        char *input = malloc(TOO_LONG);
+
+        (void)state;
+        SERVE(fake, {"none", NULL});
+        memset(input, ' ', TOO_LONG);
+        memcpy(input, first, sizeof(first) - 1);
+        input[TOO_LONG - 1] = '\0';
+        check(RUN_WITH(input, "submit", "-"), 65, ID "\n", "poppo: cannot read line 2: it is too long\n");
+        free(input);
+        finish(&fake);
+}
+
+static void test_submit_option_that_is_not_utf8(void **state)
+{
+        (void)state;
+        SERVE(fake, {"none", NULL});
+        check(RUN_WITH("{\"type\":\"a\"}", "submit", "-p", "\xff", "-"), 65, "",
+                "poppo: standard input: an option is not UTF-8\n");
+        check(RUN("run", "-p", "\xff", "-e", "1"), 65, "", "poppo: the type or an option is not UTF-8\n");
+        finish(&fake);
+}
+
 static void test_submit_answers_a_slow_pipe_at_once(void **state)
 {
         static const char line[] = "{\"type\":\"a\"}\n";
@@ -133,6 +160,8 @@ int main(void)
                 cmocka_unit_test(test_submit_many_keeps_the_order),
                 cmocka_unit_test(test_submit_many_with_bad_lines),
                 cmocka_unit_test(test_submit_many_refused),
+                cmocka_unit_test(test_submit_tells_what_came_before_a_line_too_long),
+                cmocka_unit_test(test_submit_option_that_is_not_utf8),
                 cmocka_unit_test(test_submit_answers_a_slow_pipe_at_once),
                 cmocka_unit_test(test_submit_loses_the_connection),
         };
