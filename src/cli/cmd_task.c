@@ -149,7 +149,8 @@ int cmd_why(struct cli *cli)
         if (cli->opt.json) {
                 output_json(reply, "");
         } else {
-                puts(message ? message : "");
+                output_text(stdout, message ? message : "");
+                putchar('\n');
                 print_ledger(reply);
         }
         poppo_reply_free(reply);

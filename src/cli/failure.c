@@ -3,6 +3,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "cli/output.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -29,7 +30,9 @@ static int complain(
                 complain_json(code, hint, message);
                 return status;
         }
-        fprintf(stderr, "poppo: %s%s%s\n", code, *code ? ": " : "", message);
+        fprintf(stderr, "poppo: %s%s", code, *code ? ": " : "");
+        output_text(stderr, message);
+        fputc('\n', stderr);
         if (hint)
                 fprintf(stderr, "       %s\n", hint);
         return status;

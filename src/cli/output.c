@@ -30,6 +30,33 @@ const char *output_color(FILE *stream, enum output_color color)
         return (no_color && *no_color) || !output_is_terminal(stream) ? "" : codes[color];
 }
 
+/* Bytes of the control character at text; 0: it is another one. U+0080 to U+009F are some as well, and terminals obey them. */
+static size_t control_length(const char *text)
+{
+        unsigned char c = (unsigned char)text[0];
+
+        if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+                return 2;
+        return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+}
+
+void output_text(FILE *stream, const char *text)
+{
+        if (!isatty(fileno(stream))) {
+                fputs(text, stream);
+                return;
+        }
+        while (*text) {
+                size_t n = control_length(text);
+
+                if (n)
+                        fprintf(stream, "\\x%02x", (unsigned char)text[n - 1]);
+                else
+                        fputc(*text, stream);
+                text += n ? n : 1;
+        }
+}
+
 void output_json(struct poppo_reply *reply, const char *pointer)
 {
         const char *text = poppo_reply_json(reply, pointer);
@@ -41,10 +68,12 @@ int output_line(const struct cli *cli, struct poppo_reply *reply, const char *po
 {
         const char *text = poppo_reply_string(reply, pointer, NULL);
 
-        if (cli->opt.json)
+        if (cli->opt.json) {
                 output_json(reply, "");
-        else
-                puts(text ? text : "");
+        } else {
+                output_text(stdout, text ? text : "");
+                putchar('\n');
+        }
         poppo_reply_free(reply);
         return EXIT_OK;
 }
@@ -62,7 +91,8 @@ static void print_logs(struct poppo_reply *reply)
                 text = poppo_reply_string(reply, pointer, NULL);
                 if (!text)
                         return;
-                fprintf(stderr, "%s\n", text);
+                output_text(stderr, text);
+                fputc('\n', stderr);
         }
 }
 
@@ -89,9 +119,11 @@ static void print_stack(struct poppo_reply *reply)
 {
         const char *frames = strchr(text_or(reply, "/result/error/stack", ""), '\n');
 
-        if (frames)
-                fprintf(stderr, "%s%s%s\n", output_color(stderr, COLOR_DIM), frames + 1,
-                        output_color(stderr, COLOR_PLAIN));
+        if (!frames)
+                return;
+        fputs(output_color(stderr, COLOR_DIM), stderr);
+        output_text(stderr, frames + 1);
+        fprintf(stderr, "%s\n", output_color(stderr, COLOR_PLAIN));
 }
 
 static void print_failure(struct poppo_reply *reply, const char *label)
@@ -99,11 +131,13 @@ static void print_failure(struct poppo_reply *reply, const char *label)
         const char *name = text_or(reply, "/result/error/name", "");
         const char *data = poppo_reply_json(reply, "/result/error/data");
 
-        fprintf(stderr, "poppo: %s%s%s%s%s: %s%s%s\n", label ? label : "", label ? ": " : "",
-                output_color(stderr, COLOR_RED),
-                text_or(reply, "/result/error/code", text_or(reply, "/result/state", "")),
-                output_color(stderr, COLOR_PLAIN), name, *name ? ": " : "",
-                text_or(reply, "/result/error/message", "the task has not succeeded"));
+        fprintf(stderr, "poppo: %s%s%s", label ? label : "", label ? ": " : "", output_color(stderr, COLOR_RED));
+        output_text(stderr, text_or(reply, "/result/error/code", text_or(reply, "/result/state", "")));
+        fprintf(stderr, "%s: ", output_color(stderr, COLOR_PLAIN));
+        output_text(stderr, name);
+        fputs(*name ? ": " : "", stderr);
+        output_text(stderr, text_or(reply, "/result/error/message", "the task has not succeeded"));
+        fputc('\n', stderr);
         print_stack(reply);
         if (data)
                 fprintf(stderr, "       data: %s\n", data);

@@ -13,6 +13,10 @@ int output_record(struct cli *cli, struct poppo_reply *reply, const char *label)
 /* The value at pointer as one line of JSON. */
 void output_json(struct poppo_reply *reply, const char *pointer);
 
+/* Text that others wrote, a task or the supervisor: on a terminal its control characters but newline and tab are shown as
+ * \x1b, so that it cannot steer it; elsewhere it is as it is. */
+void output_text(FILE *stream, const char *text);
+
 /* A reply whose string at pointer is all that people want to know: that as a line, or all of it with --json. Frees it. */
 int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer);
 

@@ -64,10 +64,11 @@ static size_t put_special(struct writer *w, const uint8_t *s, size_t left)
                 put_text(w, "\xef\xbf\xbd");
                 return 1;
         }
-        if (n > 1)
+        /* U+0080 to U+009F steer terminals as those below U+0020 do. */
+        if (n > 1 && (s[0] != 0xc2 || s[1] >= 0xa0))
                 put(w, s, n);
         else
-                put_escaped(w, s[0]);
+                put_escaped(w, s[n - 1]);
         return n;
 }
 

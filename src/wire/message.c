@@ -34,7 +34,8 @@ enum { CLIENT = WIRE_CLIENT, MASTER = WIRE_MASTER, WORKER = WIRE_WORKER, SPAWNER
                 .name = NULL                                                                                 \
         }                                                                                                    \
         }                                                                                                    \
-        ;
+        ;                                                                                                    \
+        _Static_assert((int)WIRE_FIELDS_##id <= 32, "a message's fields have 32 bits in `has`");
 #include "wire/messages.def"
 
 const struct wire_message wire_messages[WIRE_IDS] = {

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -244,9 +245,41 @@ static void test_output_that_cannot_be_written(void **state)
         close(err);
 }
 
+/* What was written to a terminal; its line discipline adds carriage returns. */
+static void read_terminal(int master, char *out, size_t size)
+{
+        ssize_t n = read(master, out, size - 1);
+
+        assert_true(n >= 0);
+        out[n] = '\0';
+}
+
+static void test_tasks_do_not_steer_the_terminal(void **state)
+{
+        int master, slave, out = temporary(""), status;
+        char seen[1024];
+        pid_t pid;
+
+        (void)state;
+        SERVE(fake, {"submit", "{\"id\":\"x\",\"result\":{\"state\":\"failed\",\"logs\":[{\"text\":\"a\\tb\\u001b[2J\"}],"
+                "\"error\":{\"code\":\"TASK_ERROR\",\"name\":\"E\\u009b1m\",\"message\":\"\\u00e9\\u007f\\r\"}}}"});
+        assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+        setenv("NO_COLOR", "1", 1);
+        pid = start(out, out, slave, (const char *[]){"poppo", "run", "-e", "1", NULL});
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        unsetenv("NO_COLOR");
+        read_terminal(master, seen, sizeof(seen));
+        assert_string_equal(seen, "a\tb\\x1b[2J\r\npoppo: TASK_ERROR: E\\x9b1m: \xc3\xa9\\x7f\\x0d\r\n");
+        close(out);
+        close(slave);
+        close(master);
+        finish(&fake);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_tasks_do_not_steer_the_terminal),
                 cmocka_unit_test(test_run_sends_the_task_and_prints_the_value),
                 cmocka_unit_test(test_run_reads_files_and_pipes),
                 cmocka_unit_test(test_run_with_arguments_calls_a_function),

@@ -108,6 +108,7 @@ static void test_strings_are_escaped(void **state)
         WRITES("\xa8\"\\\b\f\n\r\t\x01", "\"\\\"\\\\\\b\\f\\n\\r\\t\\u0001\"");
         WRITES("\xa1\x7f", "\"\\u007f\"");
         WRITES("\xa1\x00", "\"\\u0000\"");
+        WRITES("\xa4\xc2\x9b\xc2\xa0", "\"\\u009b\xc2\xa0\"");
         WRITES("\xa9\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80\"");
 }
 
