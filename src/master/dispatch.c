@@ -190,25 +190,13 @@ void dispatch_run(struct dispatch *d)
                 carry_out(d, &decision);
 }
 
-/* The loop's tick follows every event; waking up is all there is to do. */
-static void on_wake(struct ev_loop *ev, struct ev_timer *timer, int events)
-{
-        (void)ev;
-        (void)timer;
-        (void)events;
-}
-
 void dispatch_set_wake(struct dispatch *d)
 {
         int64_t now = clock_now(), at = scheduler_next_wake(d->scheduler), expiry = registry_expire(d->registry, now);
 
         if (expiry < at)
                 at = expiry;
-        ev_timer_stop(d->loop->ev, &d->wake);
-        if (at == INT64_MAX)
-                return;
-        ev_timer_set(&d->wake, at > now ? (double)(at - now) / NS_PER_S : 0., 0.);
-        ev_timer_start(d->loop->ev, &d->wake);
+        loop_alarm_set(d->loop, &d->wake, now, at);
 }
 
 void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
@@ -216,7 +204,7 @@ void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *sche
 {
         *d = (struct dispatch){.loop = loop, .scheduler = scheduler, .registry = registry, .pool = pool,
                 .on_task_ended = on_task_ended};
-        ev_init(&d->wake, on_wake);
+        loop_alarm_init(&d->wake);
 }
 
 void dispatch_fini(struct dispatch *d)

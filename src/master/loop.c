@@ -1,6 +1,7 @@
 /* What happens before each sleep. */
 #include "master/loop.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -85,4 +86,25 @@ void loop_come_round(struct loop *l)
 void loop_bury(struct loop *l, struct grave *g)
 {
         list_push_back(&l->graves, &g->node);
+}
+
+static void on_alarm(struct ev_loop *ev, struct ev_timer *alarm, int events)
+{
+        (void)ev;
+        (void)alarm;
+        (void)events;
+}
+
+void loop_alarm_init(struct ev_timer *alarm)
+{
+        ev_init(alarm, on_alarm);
+}
+
+void loop_alarm_set(struct loop *l, struct ev_timer *alarm, int64_t now, int64_t at)
+{
+        ev_timer_stop(l->ev, alarm);
+        if (at == INT64_MAX)
+                return;
+        ev_timer_set(alarm, at > now ? (double)(at - now) / NS_PER_S : 0., 0.);
+        ev_timer_start(l->ev, alarm);
 }

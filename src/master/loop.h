@@ -40,6 +40,10 @@ void loop_come_round(struct loop *l);
 /* At most once for each grave. */
 void loop_bury(struct loop *l, struct grave *g);
 
+/* An alarm wakes the loop at this time (ns, INT64_MAX: never); the tick that follows does the rest. */
+void loop_alarm_init(struct ev_timer *alarm);
+void loop_alarm_set(struct loop *l, struct ev_timer *alarm, int64_t now, int64_t at);
+
 /* Milliseconds to libev's seconds. */
 static inline double loop_seconds(int64_t ms)
 {

@@ -1,4 +1,4 @@
-/* Starting, replacing and retiring workers. */
+/* Starting, replacing and retiring workers; how many there should be is in pool_scale.c. */
 #include "master/pool.h"
 
 #include "base/clock.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/sysinfo.h>
 
-enum { REPLY_SLACK = 128 * 1024, OVERDUE_WAIT = 100 * NS_PER_MS };
+enum { REPLY_SLACK = 128 * 1024 };
 
 /* ---- slots ---- */
 
@@ -78,7 +78,7 @@ static void drop_request(struct worker *w)
         loop_bury(w->pool->loop, &w->grave);
 }
 
-static int start_worker(struct pool *p, enum task_class class, struct worker *predecessor)
+int pool_start(struct pool *p, enum task_class class, struct worker *predecessor)
 {
         int slot = take_slot(p), r;
         struct worker *w;
@@ -104,7 +104,7 @@ static int start_worker(struct pool *p, enum task_class class, struct worker *pr
         return r;
 }
 
-static bool may_start(const struct pool *p, int64_t now)
+bool pool_may_start(const struct pool *p, int64_t now)
 {
         return !p->closing && p->spawner->state == SPAWNER_READY && now >= p->breaker.not_before;
 }
@@ -126,97 +126,7 @@ static void start_succeeded(struct pool *p)
                 log_info("breaker", "closed: a worker started");
 }
 
-/* ---- scaling ---- */
-
-static struct autoscaler_input look(struct pool *p, int64_t now)
-{
-        struct scheduler_load load = scheduler_load(p->scheduler);
-        struct seat *oldest = scheduler_oldest_idle(p->scheduler);
-
-        return (struct autoscaler_input){.now = now, .alive = load.seats, .starting = load.starting, .busy = load.busy,
-                .idle = load.idle, .runnable = load.runnable, .oldest_idle_since = oldest ? oldest->idle_since : now};
-}
-
-static bool grow(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
-{
-        if (!may_start(p, in->now))
-                return false;
-        for (uint32_t i = 0; i < step->count; i++) {
-                enum task_class class = CLASS_JS;
-
-                scheduler_wanted_class(p->scheduler, &class);
-                if (start_worker(p, class, NULL) < 0)
-                        return false;
-        }
-        log_info("scaled-up", "from %u to %u workers: %s", in->alive, in->alive + step->count, step->reason);
-        return true;
-}
-
-static struct worker *any_busy(struct pool *p)
-{
-        list_for_each(node, &p->workers) {
-                struct worker *w = list_entry(node, struct worker, node);
-
-                if (w->seat.state == SEAT_BUSY && !w->seat.retiring)
-                        return w;
-        }
-        return NULL;
-}
-
-static bool shrink(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
-{
-        struct seat *seat = scheduler_oldest_idle(p->scheduler);
-        struct worker *w = seat ? container_of(seat, struct worker, seat) : step->busy_too ? any_busy(p) : NULL;
-
-        if (!w)
-                return false;
-        log_info("scaled-down", "from %u to %u workers: %s", in->alive, in->alive - 1, step->reason);
-        pool_retire(w, step->reason);
-        return true;
-}
-
-static void set_wake(struct pool *p, int64_t now, int64_t at)
-{
-        ev_timer_stop(p->loop->ev, &p->wake);
-        if (at == INT64_MAX)
-                return;
-        ev_timer_set(&p->wake, at > now ? (double)(at - now) / NS_PER_S : 0., 0.);
-        ev_timer_start(p->loop->ev, &p->wake);
-}
-
-void pool_scale(struct pool *p)
-{
-        int64_t now = clock_now(), wake;
-        struct autoscaler_input in = look(p, now);
-        bool going = !p->closing;
-
-        while (going) {
-                struct autoscaler_step step = autoscaler_decide(&p->autoscaler, &in);
-
-                if (step.at_ceiling)
-                        log_warn("at-ceiling", "%llu tasks wait and all %u workers are there",
-                                (unsigned long long)in.runnable, in.alive);
-                if (step.verb == AUTOSCALE_NOTHING)
-                        break;
-                going = step.verb == AUTOSCALE_GROW ? grow(p, &step, &in) : shrink(p, &step, &in);
-                in = look(p, now);
-        }
-        wake = p->closing ? INT64_MAX : autoscaler_next_wake(&p->autoscaler, &in);
-        if (p->breaker.not_before > now && p->breaker.not_before < wake)
-                wake = p->breaker.not_before;
-        /* What is due and was not done cannot be done now: an event will change that, or time, but not at once. */
-        if (wake <= now)
-                wake = now + OVERDUE_WAIT;
-        set_wake(p, now, wake);
-}
-
-/* The loop's tick follows every event; waking up is all there is to do. */
-static void on_wake(struct ev_loop *ev, struct ev_timer *timer, int events)
-{
-        (void)ev;
-        (void)timer;
-        (void)events;
-}
+/* ---- retiring ---- */
 
 void pool_worker_condemned(struct worker *w)
 {
@@ -244,8 +154,8 @@ static void recycle(struct worker *w)
 
         if (!w->task_limit || w->seat.retiring)
                 return;
-        if (!w->successor && done >= w->task_limit / 2 && may_start(w->pool, clock_now()) &&
-                start_worker(w->pool, (enum task_class)w->class, w) < 0)
+        if (!w->successor && done >= w->task_limit / 2 && pool_may_start(w->pool, clock_now()) &&
+                pool_start(w->pool, (enum task_class)w->class, w) < 0)
                 return log_warn("worker-error", "no successor for worker %u could be started", w->id);
         if (w->successor && w->successor->state == WORKER_SERVING && done >= w->task_limit)
                 pool_retire(w, "recycled");
@@ -427,28 +337,18 @@ void pool_spawner_lost(struct pool *p)
 
 /* ---- life ---- */
 
-static struct autoscaler_config autoscaler_settings(const struct config_worker *c)
-{
-        return (struct autoscaler_config){.enabled = c->auto_scale,
-                .min = (uint32_t)(c->auto_scale ? c->min_processes : c->max_processes), .max = (uint32_t)c->max_processes,
-                .up_threshold = c->scale_up_threshold, .down_threshold = c->scale_down_threshold,
-                .check_interval = c->scale_check_interval * NS_PER_MS, .down_cooldown = c->scale_down_cooldown * NS_PER_MS,
-                .idle_timeout = c->worker_idle_timeout * NS_PER_MS};
-}
-
 int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
         const struct config *config, const struct pool_ops *ops)
 {
-        struct autoscaler_config settings = autoscaler_settings(&config->daemon.worker);
-
         *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .ops = ops,
                 .config = &config->daemon.worker};
         list_init(&p->workers);
         srand48((long)clock_now());
         p->processors = get_nprocs_conf();
-        ev_init(&p->wake, on_wake);
+        loop_alarm_init(&p->wake);
         p->max_reply_bytes = (uint64_t)config->queue.max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;
-        autoscaler_init(&p->autoscaler, &settings, clock_now());
+        autoscaler_init(&p->autoscaler, &(struct autoscaler_config){0}, clock_now());
+        pool_configure(p, config);
         return 0;
 }
 
@@ -459,14 +359,6 @@ void pool_fini(struct pool *p)
         ev_timer_stop(p->loop->ev, &p->wake);
         for (size_t i = 0; i < p->n_layers; i++)
                 free((void *)p->layers[i].data);
-}
-
-void pool_configure(struct pool *p, const struct config *config)
-{
-        struct autoscaler_config settings = autoscaler_settings(&config->daemon.worker);
-
-        p->config = &config->daemon.worker;
-        autoscaler_configure(&p->autoscaler, &settings);
 }
 
 void pool_close(struct pool *p, bool now)

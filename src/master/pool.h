@@ -61,6 +61,11 @@ void pool_configure(struct pool *p, const struct config *config);
 /* Starts and retires workers until there are as many as there should be. Called in every tick. */
 void pool_scale(struct pool *p);
 
+/* Whether a worker may be started now: not at the end, without a spawner, or while the breaker says no. */
+bool pool_may_start(const struct pool *p, int64_t now);
+/* Starts one; predecessor: the one whose place it takes later, or NULL. Negative: it could not even be asked for. */
+int pool_start(struct pool *p, enum task_class class, struct worker *predecessor);
+
 /* A worker that is no use any more: retired at once when idle, else after its task. */
 void pool_retire(struct worker *w, const char *reason);
 

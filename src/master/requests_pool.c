@@ -141,16 +141,22 @@ static void write_all_usage(struct pack *p, const struct supervisor *s)
 
 static void write_project(struct pack *p, const struct project *project)
 {
-        uint64_t limit = project->settings.limit, used = project->running;
+        const struct project_settings *s = &project->settings;
+        uint64_t used = project->running;
 
-        pack_map(p, 3 + (limit ? 2 : 0));
+        pack_map(p, 4u + (s->limit ? 2 : 0) + (s->rate > 0) + (s->max_queued > 0));
         pack_entry_uint(p, "used", used);
         pack_entry_uint(p, "queued", project->queued + project->delayed);
-        pack_entry_bool(p, "paused", project->settings.paused);
-        if (!limit)
+        pack_entry_bool(p, "paused", s->paused);
+        pack_entry_uint(p, "weight", s->weight);
+        if (s->rate > 0)
+                pack_entry_double(p, "rateLimit", s->rate);
+        if (s->max_queued)
+                pack_entry_uint(p, "maxQueued", s->max_queued);
+        if (!s->limit)
                 return;
-        pack_entry_uint(p, "limit", limit);
-        pack_entry_uint(p, "available", used < limit ? limit - used : 0);
+        pack_entry_uint(p, "limit", s->limit);
+        pack_entry_uint(p, "available", used < s->limit ? s->limit - used : 0);
 }
 
 static void write_projects(struct pack *p, const struct supervisor *s)
