@@ -30,13 +30,6 @@ DISASTERS = {"WORKER_CRASHED", "QUARANTINED", "TIMEOUT"}
 REFUSALS = {"QUEUE_FULL", "PROJECT_LIMIT"}
 
 
-def send_signal(pid, sig):
-    try:
-        os.kill(pid, sig)
-    except ProcessLookupError:
-        pass
-
-
 class Storm:
     """Clients that hand in, wait, cancel, and go away in the middle; what they were told is kept for the reckoning."""
 
@@ -158,9 +151,9 @@ def census(daemon):
     """Descriptors beyond those of the workers, children that are no workers, and clients."""
     with daemon.client() as client:
         status = client.call("status")
-        workers = {worker["pid"] for worker in status["workers"].values()}
+        workers = {worker.get("pid") for worker in status["workers"].values()}
         others = [pid for pid in descendants(daemon.pid) if pid not in workers]
-        return daemon.fds() - 2 * len(workers), len(others), status["daemon"]["clients"]
+        return daemon.fds() - 2 * len(workers - {0, None}), len(others), status["daemon"]["clients"]
 
 
 def settled(daemon):
@@ -191,7 +184,7 @@ def kills_of_workers_and_spawners_at_random():
         def strike(rng):
             victims = processes(daemon, "poppod-js") if rng.random() < 0.8 else processes(daemon, "poppod-spawner")
             if victims:
-                send_signal(rng.choice(victims), signal.SIGKILL)
+                daemon.strike(rng.choice(victims))
         storm(daemon, strike)
 
 
@@ -202,7 +195,7 @@ def stopped_processes_are_survived_or_replaced():
 
         def wake():
             while stopped:
-                send_signal(stopped.pop(), signal.SIGCONT)
+                daemon.strike(stopped.pop(), signal.SIGCONT)
 
         def strike(rng):
             if rng.random() < 0.2:
@@ -214,7 +207,7 @@ def stopped_processes_are_survived_or_replaced():
             victims = processes(daemon, "poppod-js", "poppod-spawner")
             if victims and rng.random() < 0.2:
                 stopped.append(rng.choice(victims))
-                send_signal(stopped[-1], signal.SIGSTOP)
+                daemon.strike(stopped[-1], signal.SIGSTOP)
         storm(daemon, strike, after=wake)
 
 

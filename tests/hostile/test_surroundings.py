@@ -1,5 +1,4 @@
 """A hostile machine: what poppod was born with or loses on the way must not make it hang, spin, leak or lie."""
-import contextlib
 import os
 import pathlib
 import random
@@ -28,9 +27,11 @@ def under_shell(script):
     return ["sh", "-c", script + ' exec "$@"', "sh"]
 
 
-def kill_workers(daemon):
-    for worker in daemon.status()["workers"].values():
-        os.kill(worker["pid"], signal.SIGKILL)
+def kill_workers(daemon, status=None):
+    """Those that exist: one that was only asked for has no pid yet."""
+    for worker in (status or daemon.status())["workers"].values():
+        if worker.get("pid"):
+            daemon.strike(worker["pid"])
 
 
 def cpu_share(pid, seconds=1.0):
@@ -67,7 +68,7 @@ class Copy(Daemon):
         if instead:
             self.spawner.write_text(instead)
             self.spawner.chmod(0o755)
-        os.kill(self.status()["daemon"]["spawner"]["pid"], signal.SIGKILL)
+        assert self.strike(self.status()["daemon"]["spawner"]["pid"])
 
     def give_spawner_back(self):
         os.rename(self.hidden, self.spawner)
@@ -129,8 +130,7 @@ def few_descriptors_go_to_workers_before_clients():
             greedy.append(sock)
         length, = struct.unpack(">I", greedy[-1].recv(4))
         assert msgpack.unpackb(greedy[-1].recv(length))["error"]["code"] == "QUEUE_FULL"
-        for worker in first.call("status")["workers"].values():  # a newcomer's call would be refused
-            os.kill(worker["pid"], signal.SIGKILL)
+        kill_workers(daemon, first.call("status"))  # a newcomer's call would be refused
         assert first.code("2 + 2", RETRIED)["value"] == 4
         for sock in greedy:
             sock.close()
@@ -223,13 +223,12 @@ def a_spawner_killed_while_it_spawns_leaves_no_worker_behind():
         for _ in range(150):
             for pid, (_, name) in descendants(daemon.pid).items():
                 if name == "poppod-spawner":
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
+                    daemon.strike(pid)
             time.sleep(rng.random() * 0.01)
         assert {client.call("wait", id=task)["result"]["state"] for task in ids} == {"succeeded"}
 
         def only_known():
-            known = {worker["pid"] for worker in daemon.status()["workers"].values()}
+            known = {worker.get("pid") for worker in daemon.status()["workers"].values()}
             return all(pid in known or name == "poppod-spawner" for pid, (_, name) in descendants(daemon.pid).items())
         eventually(only_known, "no stranger is left")
 
