@@ -24,23 +24,32 @@ static const char *number_or(
         return n ? text : otherwise;
 }
 
+static const char *rate_or_none(const json_t *project, char text[static NUMBER_TEXT])
+{
+        double rate = json_number_value(json_object_get(project, "rateLimit"));
+
+        snprintf(text, NUMBER_TEXT, "%g/s", rate);
+        return rate > 0 ? text : "none";
+}
+
 static void print_projects(struct poppo_reply *reply)
 {
         CLEANUP(cleanup_json) json_t *projects = json_loads(poppo_reply_json(reply, "/projects"), 0, NULL);
-        struct table *t = table_new(5);
+        struct table *t = table_new(7);
         const char *name;
         json_t *project;
 
-        table_row(t, (const char *[]){"PROJECT", "USED", "LIMIT", "QUEUED", "STATE"});
+        table_row(t, (const char *[]){"PROJECT", "USED", "LIMIT", "QUEUED", "RATE", "WEIGHT", "STATE"});
         json_object_foreach(projects, name, project) {
-                char used[NUMBER_TEXT], limit[NUMBER_TEXT], queued[NUMBER_TEXT];
+                char used[NUMBER_TEXT], limit[NUMBER_TEXT], queued[NUMBER_TEXT], rate[NUMBER_TEXT], weight[NUMBER_TEXT];
 
                 table_row(t, (const char *[]){name, number_or(project, "used", "0", used),
                                      number_or(project, "limit", "none", limit),
-                                     number_or(project, "queued", "0", queued),
+                                     number_or(project, "queued", "0", queued), rate_or_none(project, rate),
+                                     number_or(project, "weight", "1", weight),
                                      json_is_true(json_object_get(project, "paused")) ? "paused" : "open"});
         }
-        table_print(t, 1u << 1 | 1u << 2 | 1u << 3);
+        table_print(t, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 5);
         table_free(t);
 }
 

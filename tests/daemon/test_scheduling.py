@@ -226,6 +226,8 @@ def settings_are_checked_and_kept():
         reply = client.call("project-set", projectId="p", rateLimit="90/m")
         assert {k: reply[k] for k in ("weight", "maxQueued", "maxPriority", "rateLimit", "processLimit", "paused")} == {
             "weight": 4, "maxQueued": 2, "maxPriority": 3, "rateLimit": 1.5, "processLimit": 0, "paused": False}, reply
+        shown = client.call("status")["projects"]["p"]
+        assert shown == {"used": 0, "queued": 0, "paused": False, "weight": 4, "rateLimit": 1.5, "maxQueued": 2}, shown
         for fields in ({"weight": 0}, {"weight": 1001}, {"rateLimit": "fast"}, {"rateLimit": -1}, {"rateLimit": "1/d"},
                        {"rateLimit": [1]}, {"maxPriority": 11}, {"paused": "yes"}):
             assert refusal(client, "project-set", projectId="p", **fields)["code"] == "INVALID_OPTION", fields

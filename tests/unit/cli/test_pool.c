@@ -114,7 +114,7 @@ static void test_stats(void **state)
         "\"spawner\":{\"pid\":8,\"state\":\"ready\"},\"breaker\":{\"state\":\"open\",\"reason\":\"5 crashes\"}},"       \
         "\"workers\":{\"1\":{\"pid\":9,\"class\":\"js\",\"state\":\"busy\",\"projectId\":\"a\",\"tasks\":3}},"            \
         "\"totals\":{\"workers\":2,\"available\":1,\"busy\":1,\"queued\":0,\"completed\":10,\"failed\":2,"           \
-        "\"avgTime\":12.34},\"load\":0.5,\"projects\":{\"a\":{\"used\":1,\"queued\":2,\"limit\":2},"               \
+        "\"avgTime\":12.34},\"load\":0.5,\"projects\":{\"a\":{\"used\":1,\"queued\":2,\"limit\":2,\"weight\":4,\"rateLimit\":1.5},"               \
         "\"long\":{\"used\":0,\"queued\":0,\"paused\":true}},\"isolation\":{\"js\":{\"seccomp\":\"enforced\",\"cgroup\":\"absent\","                              \
         "\"rlimits\":\"enforced\"}}}"
 
@@ -138,8 +138,8 @@ static void test_status(void **state)
         check(RUN("daemon", "status", "-v"), 0, whole, "");
         check(RUN("daemon", "status", "--json"), 0, STATUS "\n", "");
         check(RUN("project", "list"), 0,
-                "PROJECT  USED  LIMIT  QUEUED  STATE\na           1      2       2  open\n"
-                "long        0   none       0  paused\n", "");
+                "PROJECT  USED  LIMIT  QUEUED   RATE  WEIGHT  STATE\na           1      2       2  1.5/s       4  open\n"
+                "long        0   none       0   none       1  paused\n", "");
         finish(&fake);
 }
 
