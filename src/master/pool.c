@@ -295,13 +295,10 @@ bool pool_has_pid(const struct pool *p, pid_t pid)
 void pool_spawned(struct pool *p, uint64_t id, pid_t pid, int channel_fd, int pidfd)
 {
         struct worker *w = pool_find(p, id);
-        bool unwanted = w && w->state == WORKER_ENDING;
 
         if (!w || w->pidfd >= 0)
                 return worker_abandon(pid, channel_fd, pidfd);
         worker_attach(w, pid, channel_fd, pidfd);
-        if (unwanted)
-                worker_kill(w, WIRE_OK, w->end_reason);
 }
 
 void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)

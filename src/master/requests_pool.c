@@ -40,14 +40,21 @@ static struct pack open_scratch(struct supervisor *s)
 
 /* ---- workers and totals ---- */
 
+/* A process that is not there has no pid: a 0 would be everybody's own group to whoever sends it a signal. */
+static void write_pid(struct pack *p, pid_t pid)
+{
+        if (pid)
+                pack_entry_int(p, "pid", pid);
+}
+
 static void write_worker(struct pack *p, const struct worker *w)
 {
         const struct project *project = w->seat.project;
         const struct task *task = w->seat.state == SEAT_BUSY ? w->seat.task : NULL;
         char id[UUID_TEXT + 1];
 
-        pack_map(p, 5u + (project != NULL) + (task != NULL));
-        pack_entry_int(p, "pid", w->pid);
+        pack_map(p, 4u + (w->pid != 0) + (project != NULL) + (task != NULL));
+        write_pid(p, w->pid);
         pack_entry_text(p, "class", task_class_name((enum task_class)w->class));
         pack_entry_text(p, "state", worker_state_name(w));
         pack_entry_uint(p, "tasks", w->seat.tasks_done);
@@ -214,8 +221,8 @@ static const char *state_name(const struct supervisor *s)
 static void write_spawner(struct pack *p, const struct spawner_link *s)
 {
         pack_text(p, "spawner");
-        pack_map(p, 3);
-        pack_entry_int(p, "pid", s->pid);
+        pack_map(p, 2u + (s->pid != 0));
+        write_pid(p, s->pid);
         pack_entry_text(p, "state", spawner_state_name(s->state));
         pack_entry_uint(p, "restarts", s->restarts);
 }
