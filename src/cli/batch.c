@@ -84,6 +84,7 @@ static void print_slot(struct batch *b, struct batch_slot *slot)
         if (status != EXIT_OK && reply >= 0 && b->lines && !b->cli->opt.json)
                 putchar('\n');
         poppo_reply_free(slot->reply);
+        b->bytes -= slot->bytes;
         *slot = (struct batch_slot){0};
 }
 
@@ -126,24 +127,32 @@ static bool step(struct batch *b)
         return false;
 }
 
-static struct batch_slot *take_slot(struct batch *b)
+static bool is_full(const struct batch *b, size_t bytes)
+{
+        size_t n = b->added - b->printed;
+
+        return n == BATCH_WINDOW || (n && b->bytes + bytes > BATCH_BYTES);
+}
+
+static struct batch_slot *take_slot(struct batch *b, size_t bytes)
 {
         struct batch_slot *slot;
 
         batch_print_ready(b);
-        while (b->added - b->printed == BATCH_WINDOW) {
+        while (is_full(b, bytes)) {
                 if (!step(b))
                         return NULL;
                 batch_print_ready(b);
         }
         slot = &b->slots[b->added++ % BATCH_WINDOW];
-        *slot = (struct batch_slot){0};
+        *slot = (struct batch_slot){.bytes = bytes};
+        b->bytes += bytes;
         return slot;
 }
 
 bool batch_send(struct batch *b, const char *label, const char *op, const char *args)
 {
-        struct batch_slot *slot = take_slot(b);
+        struct batch_slot *slot = take_slot(b, strlen(args));
         int r;
 
         if (!slot)
@@ -160,7 +169,7 @@ bool batch_send(struct batch *b, const char *label, const char *op, const char *
 
 void batch_skip(struct batch *b, int status)
 {
-        struct batch_slot *slot = take_slot(b);
+        struct batch_slot *slot = take_slot(b, 0);
 
         if (slot)
                 slot->failed = true;

@@ -1,16 +1,18 @@
 /*
  * Many calls at once, pipelined, whose results are printed in the order in which they were added. At most
- * BATCH_WINDOW are under way; adding one more waits for the oldest.
+ * BATCH_WINDOW are under way, and BATCH_BYTES of them; adding one more waits for the oldest.
  */
 #pragma once
 
 #include "cli/cli.h"
 
-enum { BATCH_WINDOW = 1024, BATCH_LABEL = 48 };
+/* BATCH_BYTES stays below what a supervisor lets one client have under way by default (queue.maxClientBytes). */
+enum { BATCH_WINDOW = 1024, BATCH_BYTES = 32 * 1024 * 1024, BATCH_LABEL = 48 };
 
 struct batch_slot {
         struct poppo_reply *reply; /* NULL: not there yet, or none will come */
         bool failed;               /* none will come, and why was said */
+        size_t bytes;              /* of the call */
         char label[BATCH_LABEL];
 };
 
@@ -23,6 +25,7 @@ struct batch {
         bool lost;  /* the connection, and it was said */
         int status; /* the first that was not EXIT_OK */
         size_t added, printed;
+        size_t bytes; /* of the calls between these two */
         int64_t progress_at;
         struct batch_slot slots[BATCH_WINDOW];
 };

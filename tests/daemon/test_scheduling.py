@@ -1,14 +1,17 @@
 """Fairness, limits, time, retries and verdicts with real processes. Order and arithmetic are tested without them, in
 tests/unit/master; the wall clock plays no part there, since the scheduler only ever sees the monotonic one."""
+import json
 import os
 import pathlib
 import signal
 import statistics
+import subprocess
+import tempfile
 import time
 import uuid
 
 from client import frame
-from harness import Daemon, Refused, eventually
+from harness import BUILD, Daemon, Refused, eventually
 from tap import case, note, run
 
 SANITIZED = bool(os.environ.get("POPPO_SANITIZED"))
@@ -430,6 +433,24 @@ def what_one_client_has_under_way_is_bounded():
         states = [client.reply(seq)["result"]["state"] for seq in calls[:6]]
         assert sorted(states) == ["cancelled"] + ["succeeded"] * 5, states
         assert client.run(task)["value"] == 7, "there is room again"
+
+
+@case
+def the_command_line_keeps_within_what_a_client_may_have_under_way():
+    line = json.dumps(quick("7 //" + "x" * 900_000)) + "\n"
+    with Daemon(pool(2)) as daemon, daemon.client() as client, tempfile.TemporaryFile("w+") as lines:
+        lines.write(line * 80)
+        lines.seek(0)
+        client.call("project-set", projectId="held", paused=True)
+        command = [BUILD / "poppo", "--socket", daemon.socket, "submit", "-p", "held", "-w", "-"]
+        with subprocess.Popen(command, stdin=lines, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            # 32 MiB of them, which is less than all; nothing more comes while these wait.
+            eventually(lambda: client.call("stats")["totals"]["queued"] >= 35, "many are under way")
+            time.sleep(0.3)
+            assert client.call("stats")["totals"]["queued"] <= 40 and process.poll() is None
+            client.call("project-set", projectId="held", paused=False)
+            out, complaints = process.communicate(timeout=60)
+        assert process.returncode == 0 and out == "7\n" * 80, (process.returncode, complaints[:500])
 
 
 @case
