@@ -1,17 +1,15 @@
 /*
- * Calls and their replies: queued, sent, matched by seq. Everything blocking is an asynchronous call and a wait for it.
+ * Calls and their replies: queued, sent, matched by seq, and what a loss does to them. Nothing here waits.
  */
 #include "client/client.h"
 
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "base/list.h"
 #include "client/json.h"
 #include "wire/cursor.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +30,14 @@ static void forget_call(struct poppo *p, struct call *call)
 {
         map_remove(&p->calls, &call->node);
         free(call);
+}
+
+void client_forget(struct poppo *p, uint64_t seq)
+{
+        struct call *call = find_call(p, seq);
+
+        if (call)
+                forget_call(p, call);
 }
 
 /* Takes the call out first: its callback may send the next one. */
@@ -102,7 +108,7 @@ static struct call *add_call(struct poppo *p)
         return call;
 }
 
-static int send_call(struct poppo *p, const char *op, struct bytes args,
+int client_send(struct poppo *p, const char *op, struct bytes args,
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
 {
         struct call *call;
@@ -130,7 +136,7 @@ int poppo_send_msgpack(struct poppo *p, const char *op, const void *args, size_t
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
 {
         client_clear(p);
-        return send_call(p, op, (struct bytes){args, len}, on_reply, data);
+        return client_send(p, op, (struct bytes){args, len}, on_reply, data);
 }
 
 int client_add_json(struct poppo *p, struct buf *out, const char *what, const char *text)
@@ -143,8 +149,7 @@ int client_add_json(struct poppo *p, struct buf *out, const char *what, const ch
         return r < 0 ? client_fail(p, r, "%s: %s", what, why) : 0;
 }
 
-/* Arguments as text; NULL is the empty map. The buffer belongs to the caller, whatever is returned. */
-static int encode_args(struct poppo *p, const char *args, struct buf *out)
+int client_encode_args(struct poppo *p, const char *args, struct buf *out)
 {
         buf_init(out, CHANNEL_FRAME_MAX);
         return client_add_json(p, out, "the arguments", args ? args : "{}");
@@ -157,8 +162,8 @@ int poppo_send(struct poppo *p, const char *op, const char *args,
         int r;
 
         client_clear(p);
-        r = encode_args(p, args, &packed);
-        return r < 0 ? r : send_call(p, op, buf_bytes(&packed), on_reply, data);
+        r = client_encode_args(p, args, &packed);
+        return r < 0 ? r : client_send(p, op, buf_bytes(&packed), on_reply, data);
 }
 
 /* ---- receiving ---- */
@@ -276,31 +281,6 @@ int poppo_process(struct poppo *p)
         return p->ch.fd < 0 ? r : break_off(p, r);
 }
 
-static int fail_timeout(struct poppo *p)
-{
-        return client_fail(p, -ETIMEDOUT, "the supervisor did not answer in time");
-}
-
-int poppo_step(struct poppo *p, int timeout_ms)
-{
-        struct pollfd pfd = {.fd = p->ch.fd};
-        int n;
-
-        if (p->in_callback)
-                return client_fail(p, -EDEADLK, "a callback must not wait for replies");
-        client_clear(p);
-        if (p->ch.fd < 0)
-                return client_fail(p, -ENOTCONN, "not connected to a supervisor");
-        channel_flush(&p->ch);
-        pfd.events = poppo_events(p);
-        n = poll(&pfd, 1, timeout_ms);
-        if (n < 0)
-                return client_fail(p, -errno, "interrupted: %s", error_text(-errno));
-        if (!n)
-                return fail_timeout(p);
-        return poppo_process(p);
-}
-
 int poppo_fd(const struct poppo *p)
 {
         return p->ch.fd;
@@ -316,84 +296,4 @@ short poppo_events(const struct poppo *p)
 size_t poppo_pending(const struct poppo *p)
 {
         return p->calls.n_nodes;
-}
-
-/* ---- waiting ---- */
-
-static void on_awaited(void *data, struct poppo_reply *reply)
-{
-        struct poppo_reply **slot = data;
-
-        *slot = poppo_reply_keep(reply);
-}
-
-static int time_left_ms(int64_t deadline)
-{
-        int64_t left = deadline - clock_now();
-
-        if (deadline == INT64_MAX)
-                return -1;
-        if (left <= 0)
-                return 0;
-        left = (left + NS_PER_MS - 1) / NS_PER_MS;
-        return left > INT_MAX ? INT_MAX : (int)left;
-}
-
-/* After a loss the reply is there too, and says so. What ends the wait without one: a timeout, a signal, a bad peer. */
-static int await(struct poppo *p, uint64_t seq, struct poppo_reply **reply)
-{
-        int64_t deadline = p->timeout_ms ? clock_now() + p->timeout_ms * NS_PER_MS : INT64_MAX;
-        int r = 0, left = 1;
-
-        /* A peer that always has something else to say must not keep us past the deadline. */
-        while (!*reply && r >= 0 && left) {
-                left = time_left_ms(deadline);
-                r = poppo_step(p, left);
-        }
-        if (!*reply && r >= 0)
-                r = fail_timeout(p);
-        if (r < 0 && find_call(p, seq))
-                forget_call(p, find_call(p, seq));
-        return r < 0 ? r : 0;
-}
-
-int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo_reply **out)
-{
-        struct poppo_reply *reply = NULL;
-        int r;
-
-        if (out)
-                *out = NULL;
-        if (p->in_callback)
-                return client_fail(p, -EDEADLK, "a callback must not wait for replies");
-        r = send_call(p, op, args, on_awaited, &reply);
-        if (!r)
-                r = await(p, p->last_seq, &reply);
-        if (!r)
-                r = poppo_reply_status(reply);
-        if (!r && out)
-                *out = TAKE_PTR(reply);
-        else if (r > 0)
-                client_adopt(p, reply);
-        poppo_reply_free(reply);
-        return r;
-}
-
-int poppo_call_msgpack(
-        struct poppo *p, const char *op, const void *args, size_t len, struct poppo_reply **out)
-{
-        client_clear(p);
-        return client_call(p, op, (struct bytes){args, len}, out);
-}
-
-int poppo_call(struct poppo *p, const char *op, const char *args, struct poppo_reply **out)
-{
-        CLEANUP(buf_fini) struct buf packed;
-        int r;
-
-        if (out)
-                *out = NULL;
-        client_clear(p);
-        r = encode_args(p, args, &packed);
-        return r < 0 ? r : client_call(p, op, buf_bytes(&packed), out);
 }

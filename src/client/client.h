@@ -60,6 +60,16 @@ int client_adopt(struct poppo *p, struct poppo_reply *reply);
 void client_lose(struct poppo *p);
 /* Appends a JSON text's value; `what` begins the sentence if that fails. -EINVAL, -EMSGSIZE, -ENOMEM. */
 int client_add_json(struct poppo *p, struct buf *out, const char *what, const char *text);
+/* A call's arguments as text; NULL is the empty map. The buffer is the caller's to free, whatever is returned. */
+int client_encode_args(struct poppo *p, const char *args, struct buf *out);
+/* The work behind poppo_send(). The call's number is then p->last_seq. */
+int client_send(struct poppo *p, const char *op, struct bytes args,
+        void (*on_reply)(void *data, struct poppo_reply *reply), void *data);
+/* Nobody waits for this call's reply any more. */
+void client_forget(struct poppo *p, uint64_t seq);
+
+/* ---- waiting: wait.c ---- */
+
 /* Sends one call whose fields are an encoded map and waits for its reply; the work behind every blocking function. */
 int client_call(struct poppo *p, const char *op, struct bytes args, struct poppo_reply **out);
 
