@@ -54,7 +54,7 @@ def spread(values, unit="ms"):
 
 
 def worker_pids(client):
-    """Of those that have one: a starting worker is number 0."""
+    """Of those that have one already."""
     return {w["pid"] for w in client.call("stats")["workers"].values() if "pid" in w}
 
 
