@@ -159,6 +159,7 @@ static void check_tasks(struct world *w)
         assert_int_equal(n[TASK_DELAYED], w->st.s.counts.delayed);
         assert_int_equal(n[TASK_RUNNING], w->st.s.counts.running);
         assert_int_equal(w->accepted, w->ended + (uint64_t)w->n_live);
+        assert_int_equal(w->st.s.counts.bytes, w->n_live);
 }
 
 static void check_projects(struct world *w)
@@ -258,6 +259,7 @@ static void arrive(struct world *w)
         if (w->n_live == LIVE_MAX)
                 return;
         t = stage_task(p, chance(w, 50) ? 0 : below(w, TASK_PRIORITIES));
+        t->payload = (struct bytes){calloc(1, 1), 1};
         t->max_attempts = (uint16_t)(1 + below(w, 6));
         t->retry_delay = chance(w, 50) ? 0 : below(w, 50) * NS_PER_MS;
         t->isolation = (uint8_t)(chance(w, 80) ? ISOLATION_HEAP : below(w, 3));
@@ -270,6 +272,20 @@ static void arrive(struct world *w)
         }
         w->accepted++;
         w->live[w->n_live++] = t;
+}
+
+/* Somebody wants a dead task back: then it is as new, or stays as it was. */
+static void maybe_revive(struct world *w, struct task *t)
+{
+        struct wire_refusal why;
+        int64_t retry_after;
+
+        if (t->state != TASK_DEAD || chance(w, 50))
+                return;
+        if (scheduler_revive(&w->st.s, t, w->st.now, &why, &retry_after))
+                assert_int_equal(t->state, TASK_DEAD);
+        else
+                assert_true(t->state == TASK_QUEUED && !t->n_attempts && !t->kills && !t->quarantined);
 }
 
 static void end_attempt(struct world *w, struct stage_seat *x)
@@ -298,6 +314,7 @@ static void end_attempt(struct world *w, struct stage_seat *x)
                 scheduler_retry(&w->st.s, t, v.at, w->st.now);
         else
                 scheduler_finish(&w->st.s, t, v.state, w->st.now);
+        maybe_revive(w, t);
 }
 
 /* Time goes on, to the next thing that is due or a little. */
