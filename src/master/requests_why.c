@@ -72,7 +72,7 @@ static int say_run(const struct look *l, char *out, size_t size)
         const struct task *t = l->task;
         const struct task_attempt *a = &t->attempts[t->n_attempts - 1];
 
-        return snprintf(out, size, "attempt %u runs since %" PRId64 " ms on worker %" PRIu32 ", pid %" PRId32 "%s%s",
+        return snprintf(out, size, "attempt %u has run for %" PRId64 " ms on worker %" PRIu32 ", pid %" PRId32 "%s%s",
                 t->n_attempts, (l->now - t->since) / NS_PER_MS, a->worker, a->pid,
                 t->quarantined ? ", alone: its attempts killed workers" : "",
                 t->cancel_asked ? "; it was asked to end" : "");
