@@ -109,8 +109,9 @@ class Storm:
                 "dead": code in KINDS[kind][1] | DISASTERS}
         assert good.get(state), (kind, record)
 
-    def run(self, strike, clients=4):
-        """Clients work while strike(rng) is called again and again."""
+    def run(self, strike, after, clients=4):
+        """Clients work while strike(rng) is called again and again. Then comes after(): what was left paused or stopped must
+        go on before the clients that wait for it can end."""
         threads = [threading.Thread(target=self._client, args=(self.rng.random(),)) for _ in range(clients)]
         for thread in threads:
             thread.start()
@@ -119,6 +120,7 @@ class Storm:
             strike(self.rng)
             time.sleep(self.rng.random() * 0.02)
         self.over.set()
+        after()
         for thread in threads:
             thread.join()
         assert not self.faults, self.faults
@@ -172,8 +174,7 @@ def storm(daemon, strike, after=lambda: None):
     daemon.errors_expected = True
     before = settled(daemon)
     weather = Storm(daemon, SEED)
-    weather.run(strike)
-    after()
+    weather.run(strike, after)
     weather.reckon()
     eventually(lambda: settled(daemon) <= before, "descriptors are given back")
 
