@@ -12,6 +12,7 @@
 static const double FIRST_ESTIMATE = 1e6;
 /* A bucket holds this part of a second's tokens: whoever counts starts by the second finds the limit kept within 10 %. */
 static const double BUCKET_SECONDS = 0.1;
+static const double LONGEST_INTERVAL = 1e18; /* ns */
 
 bool project_settings_equal(const struct project_settings *a, const struct project_settings *b)
 {
@@ -69,11 +70,12 @@ uint64_t project_room(const struct project *p)
 
 /* ---- the token bucket: tokens_at is when it would be full again if nothing more were taken ---- */
 
+/* A rate may be so low that its interval is no number of nanoseconds: then the next start is decades away. */
 static int64_t token_interval(const struct project *p)
 {
         double ns = (double)NS_PER_S / p->settings.rate;
 
-        return ns < 1 ? 1 : (int64_t)ns;
+        return (int64_t)fmax(1, fmin(ns, LONGEST_INTERVAL));
 }
 
 static double bucket_size(const struct project *p)

@@ -73,7 +73,7 @@ void supervisor_apply(struct supervisor *s)
 
         scheduler_configure(&s->scheduler, &settings, clock_now());
         s->dispatch.retry = (struct retry_policy){.backoff = s->config.defaults.retry_backoff,
-                .delay_max = s->config.defaults.retry_delay_max ? s->config.defaults.retry_delay_max * NS_PER_MS : INT64_MAX,
+                .delay_max = s->config.defaults.retry_delay_max * NS_PER_MS,
                 .jitter = s->config.defaults.retry_jitter};
         registry_set_budget(&s->registry, (uint64_t)s->config.queue.max_kept_bytes);
         pool_configure(&s->pool, &s->config);

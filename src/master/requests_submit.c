@@ -179,7 +179,7 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
         struct supervisor *sv = session->supervisor;
         struct submission s = {.supervisor = sv, .options = &body->options, .why = why,
                 .project = OPTION(&body->options, project_id, wire_str("default"))};
-        struct task *t;
+        struct task *t = NULL;
         int r;
 
         if (body->task.len > (uint64_t)sv->config.queue.max_task_bytes)
@@ -191,12 +191,12 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
         r = check_type(&s);
         if (r)
                 return r;
-        if (OPTION(s.options, key, (struct bytes){0}).len) {
+        if (OPTION(s.options, key, (struct bytes){0}).len)
                 t = registry_find_key(&sv->registry, s.project, s.options->key);
-                if (t)
-                        return answer_submit(session, seq, t, body->wait, true);
-        }
-        r = body->wait ? request_room_to_wait(session, body->task.len, false, why) : 0;
+        /* Who waits for an earlier task brings no bytes of its own, but one more waiter all the same. */
+        r = body->wait ? request_room_to_wait(session, t ? 0 : body->task.len, false, why) : 0;
+        if (t && !r)
+                return answer_submit(session, seq, t, body->wait, true);
         if (!r)
                 r = make_task(&s, body->task, &t);
         if (!r)

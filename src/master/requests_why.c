@@ -112,7 +112,7 @@ static int say_limit(const struct look *l, char *out, size_t size)
         const struct project *p = l->task->project;
 
         return snprintf(out, size, "project %s runs %" PRIu64 " tasks and may run %" PRIu32 " at once; %" PRIu64
-                " of its tasks go first", p->name, p->running, p->settings.limit, l->wait.position);
+                " of its tasks of the same priority go first", p->name, p->running, p->settings.limit, l->wait.position);
 }
 
 static int say_rate(const struct look *l, char *out, size_t size)
@@ -120,7 +120,7 @@ static int say_rate(const struct look *l, char *out, size_t size)
         const struct project *p = l->task->project;
 
         return snprintf(out, size, "project %s may start %g tasks a second, the next one in %" PRId64 " ms; %" PRIu64
-                " of its tasks go first", p->name, p->settings.rate, remaining_ms(l), l->wait.position);
+                " of its tasks of the same priority go first", p->name, p->settings.rate, remaining_ms(l), l->wait.position);
 }
 
 static int say_turn(const struct look *l, char *out, size_t size)

@@ -12,7 +12,7 @@ static double spread(uint64_t random)
 int64_t retry_wait(int64_t first, unsigned attempts, const struct retry_policy *policy, uint64_t random)
 {
         double most = policy->delay_max ? (double)policy->delay_max : (double)(INT64_MAX / 4);
-        double wait = (double)first * pow(policy->backoff, attempts ? attempts - 1 : 0);
+        double wait = first ? (double)first * pow(policy->backoff, attempts ? attempts - 1 : 0) : 0; /* not 0 * infinity */
 
         wait = fmin(wait, most);
         wait += wait * policy->jitter * spread(random);

@@ -39,7 +39,7 @@ struct seat {
         struct task *task;       /* SEAT_BUSY: what it runs */
         struct project *project; /* SEAT_BOUND and SEAT_SINGLE: whose it is; else NULL */
         int64_t idle_since;
-        double charged;          /* ns, what its task was charged in advance */
+        double charged;          /* what its task moved its lane's turn by in advance */
         uint64_t tasks_done;
         uint8_t state, use, class;
         bool retiring;           /* takes no more tasks and does not count any more */

@@ -227,9 +227,9 @@ void order_catch_up(struct scheduler *s, int64_t now)
                 order_place(s, container_of(node, struct lane, aging), now);
 }
 
-static void move_turn(struct class_pool *pool, struct lane *l, double cost)
+static void move_turn(struct class_pool *pool, struct lane *l, double by)
 {
-        l->turn += cost / l->project->settings.weight;
+        l->turn += by;
         if (pool->latest[l->clock] < l->turn)
                 pool->latest[l->clock] = l->turn;
 }
@@ -237,13 +237,13 @@ static void move_turn(struct class_pool *pool, struct lane *l, double cost)
 double order_charge(struct scheduler *s, struct lane *l)
 {
         struct class_pool *pool = &s->pools[l->class];
-        double cost = fmax(LEAST_COST, l->estimate);
+        double turn = fmax(LEAST_COST, l->estimate) / l->project->settings.weight;
 
         if (pool->clock[l->clock] < l->turn)
                 pool->clock[l->clock] = l->turn;
         l->ticket = s->tickets++;
-        move_turn(pool, l, cost);
-        return cost;
+        move_turn(pool, l, turn);
+        return turn;
 }
 
 void order_settle(struct scheduler *s, struct lane *l, double charged, double used)
@@ -251,7 +251,7 @@ void order_settle(struct scheduler *s, struct lane *l, double charged, double us
         struct class_pool *pool = &s->pools[l->class];
 
         used = fmax(LEAST_COST, used);
-        move_turn(pool, l, used - charged);
+        move_turn(pool, l, used / l->project->settings.weight - charged);
         l->estimate += (used - l->estimate) * ESTIMATE_WEIGHT;
         if (pool->runnable || pool->busy)
                 return;

@@ -21,7 +21,8 @@ void order_place_all(struct scheduler *s, struct project *p, int64_t now);
 /* Lanes whose level has risen and projects whose token has come, up to now. */
 void order_catch_up(struct scheduler *s, int64_t now);
 
-/* Charges the estimate of a starting task, and after its end the difference to what it used. */
+/* Charges the estimate of a starting task, and after its end the difference to what it used. `charged` is in turns, so that
+ * a weight that changes meanwhile gives nothing back that was not taken. */
 double order_charge(struct scheduler *s, struct lane *l);
 void order_settle(struct scheduler *s, struct lane *l, double charged, double used);
 

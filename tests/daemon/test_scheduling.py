@@ -436,6 +436,20 @@ def what_one_client_has_under_way_is_bounded():
 
 
 @case
+def waiting_again_and_again_for_one_key_is_bounded_too():
+    with Daemon(pool(1, queue={"maxClientBytes": "64KiB"})) as daemon, daemon.client() as client:
+        client.call("project-set", projectId="held", paused=True)
+        same = {"task": quick("7"), "options": {"projectId": "held", "key": "once"}, "wait": True}
+        calls = [client.send("submit", **same) for _ in range(2000)]
+        assert client.reply(calls[-1])["error"]["code"] == "QUEUE_FULL"
+        client.call("project-set", projectId="held", paused=False)
+        replies = [client.reply(seq) for seq in calls[:-1]]
+        told = [r for r in replies if r["ok"]]
+        assert len({r["id"] for r in told}) == 1 and 100 < len(told) < 1000, len(told)
+        assert all(r["error"]["code"] == "QUEUE_FULL" for r in replies if not r["ok"])
+
+
+@case
 def the_command_line_keeps_within_what_a_client_may_have_under_way():
     line = json.dumps(quick("7 //" + "x" * 900_000)) + "\n"
     with Daemon(pool(2)) as daemon, daemon.client() as client, tempfile.TemporaryFile("w+") as lines:

@@ -119,6 +119,25 @@ static void test_new_rate_holds_at_once(void **state)
         project_free(p);
 }
 
+static void test_a_rate_of_almost_nothing_holds(void **state)
+{
+        static const double rates[] = {1e-9, 1e-10, 1e-300, 5e-324};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(rates) / sizeof(*rates); i++) {
+                struct project *p = make(1);
+                struct project_settings slower = p->settings;
+
+                slower.rate = rates[i];
+                project_apply(p, &slower, NS_PER_S);
+                assert_int_equal(project_tokens(p, NS_PER_S), 1);
+                project_take_token(p, NS_PER_S);
+                assert_int_equal(project_tokens(p, 1000000 * NS_PER_S), 0);
+                assert_true(project_next_token(p, NS_PER_S) > 1000000 * NS_PER_S);
+                project_free(p);
+        }
+}
+
 /* ---- lanes ---- */
 
 static uint64_t sequence;
@@ -235,6 +254,7 @@ int main(void)
                 cmocka_unit_test(test_rate),
                 cmocka_unit_test(test_bucket_fills_up_to_its_size),
                 cmocka_unit_test(test_new_rate_holds_at_once),
+                cmocka_unit_test(test_a_rate_of_almost_nothing_holds),
                 cmocka_unit_test(test_head_is_highest_then_oldest),
                 cmocka_unit_test(test_waiting_rises),
                 cmocka_unit_test(test_service_lowers),

@@ -48,6 +48,7 @@ static void test_backoff(void **state)
         }
         assert_true(retry_wait(MS(1), 1000, &(struct retry_policy){.backoff = 2}, 1) > 0);
         assert_int_equal(retry_wait(0, 5, &steady, 1), 0);
+        assert_int_equal(retry_wait(0, 1000, &(struct retry_policy){.backoff = 100, .delay_max = MS(300)}, 1), 0);
 }
 
 static void test_jitter(void **state)

@@ -246,6 +246,37 @@ static void test_aging_bound(void **state)
         stage_fini(&st);
 }
 
+/* Charged in advance under a great weight, given back under a small one: no claim may come of it. */
+static void test_new_weight_gives_no_credit(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct project_settings settings = stage_settings();
+        struct stage st;
+        struct project *a;
+        int n = 0;
+
+        (void)state;
+        stage_init(&st, &config);
+        a = stage_project(&st, "a");
+        settings.weight = PROJECT_WEIGHT_MAX;
+        scheduler_project_set(&st.s, a, &settings, st.now);
+        stage_seat(&st);
+        for (int i = 0; i < 100; i++)
+                stage_submit(&st, a, 0);
+        stage_settle(&st);
+        for (int i = 0; i < 40; i++)
+                stage_next(&st, MS(1000));
+        settings.weight = 1;
+        scheduler_project_set(&st.s, a, &settings, st.now);
+        for (int i = 0; i < 50; i++)
+                stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_next(&st, MS(1));
+        for (int i = 0; i < 20; i++)
+                n += stage_next(&st, MS(1))->project == a;
+        assert_true(n <= 11);
+        stage_fini(&st);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -257,6 +288,7 @@ int main(void)
                 cmocka_unit_test(test_idle_pool_forgets_debts),
                 cmocka_unit_test(test_waiting_below_saves_nothing_up),
                 cmocka_unit_test(test_aging_bound),
+                cmocka_unit_test(test_new_weight_gives_no_credit),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
