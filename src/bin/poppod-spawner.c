@@ -1,6 +1,6 @@
 /* The fork server's program: which classes of workers there are. poppod starts it, with its channel on descriptor 3. */
 #include "spawner/spawner.h"
-#include "worker/worker.h"
+#include "worker/js/worker.h"
 
 #include <fcntl.h>
 #include <stdio.h>

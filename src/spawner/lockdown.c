@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "spawner/instrument.h"
+#include "sandbox/instrument.h"
 #include "spawner/rlimits.h"
 #include "wire/pack.h"
 

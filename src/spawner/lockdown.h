@@ -5,8 +5,8 @@
 #pragma once
 
 #include "base/buf.h"
-#include "spawner/filter.h"
-#include "spawner/profile.h"
+#include "sandbox/filter.h"
+#include "sandbox/profile.h"
 #include "wire/message.h"
 
 #include <sys/types.h>

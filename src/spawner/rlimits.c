@@ -1,7 +1,7 @@
 /* The values of rlimits.def, and setting them. A limit that is lower already stays: it can only be stricter. */
 #include "spawner/rlimits.h"
 
-#include "spawner/instrument.h"
+#include "sandbox/instrument.h"
 
 #include <errno.h>
 #include <sys/resource.h>

@@ -6,7 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "spawner/child.h"
-#include "spawner/instrument.h"
+#include "sandbox/instrument.h"
 #include "spawner/signals.h"
 #include "wire/channel.h"
 

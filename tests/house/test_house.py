@@ -11,7 +11,7 @@ from tap import case, main
 ROOT, BUILD = (pathlib.Path(arg).resolve() for arg in sys.argv[1:3])
 
 # A file may include from its own folder and from floors below. Folders of one floor never include each other.
-FLOORS = {"base": 0, "wire": 1, "config": 1, "client": 2, "master": 2, "spawner": 2, "worker": 2, "store": 2,
+FLOORS = {"base": 0, "wire": 1, "config": 1, "sandbox": 1, "client": 2, "master": 2, "spawner": 2, "worker": 2, "store": 2,
           "gateway": 2, "cli": 3, "bin": 3}
 
 # Stricter than its floor: the command line is a user of the library like any other.
@@ -21,7 +21,7 @@ ONLY = {"cli": {"base", "cli", "poppo"}, "client": {"base", "wire", "client", "p
 LIBRARIES = {
     "ev": {"master", "store", "gateway"},
     "duktape": {"worker"},
-    "seccomp": {"spawner"},
+    "seccomp": {"sandbox"},
     "jansson": {"config", "client", "cli", "gateway"},
     "msgpack": {"wire", "client"},
     "sqlite3": {"store"},

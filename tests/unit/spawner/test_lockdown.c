@@ -1,7 +1,7 @@
 /* What a locked-down worker can still do, tried from inside by code that means harm, and read from outside. */
 #include "nursery.h"
 #include "leave_out.h"
-#include "spawner/instrument.h"
+#include "sandbox/instrument.h"
 #include "spawner/lockdown.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The fork server from its master's side: whose child a worker is, what outlives whom, and that nothing is left behind. */
 #include "nursery.h"
 #include "leave_out.h"
-#include "spawner/instrument.h"
+#include "sandbox/instrument.h"
 #include "spawner/spawner.h"
 #include "wire/cursor.h"
 

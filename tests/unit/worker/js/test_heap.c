@@ -1,6 +1,6 @@
 /* The allocator, against a plain record of what it gave: contents stay, blocks do not meet, everything comes
  * back. */
-#include "worker/heap.h"
+#include "worker/js/heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

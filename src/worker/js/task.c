@@ -3,18 +3,18 @@
  * and its value written; what it throws is described. A type is one row: how its fields are checked and how
  * its value comes about.
  */
-#include "worker/task.h"
+#include "worker/js/task.h"
 
 #include "base/clock.h"
 #include "wire/cursor.h"
 #include "wire/pack.h"
-#include "worker/arena.h"
-#include "worker/await.h"
-#include "worker/failure.h"
-#include "worker/source.h"
-#include "worker/value_in.h"
-#include "worker/value_out.h"
-#include "worker/world.h"
+#include "worker/js/arena.h"
+#include "worker/js/await.h"
+#include "worker/js/failure.h"
+#include "worker/js/source.h"
+#include "worker/js/value_in.h"
+#include "worker/js/value_out.h"
+#include "worker/js/world.h"
 
 struct task {
         union wire_body body;

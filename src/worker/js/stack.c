@@ -4,7 +4,7 @@
  * kernel takes back a step at a time, each no larger than the gap that it keeps under a stack, until a clean
  * strip is found.
  */
-#include "worker/stack.h"
+#include "worker/js/stack.h"
 
 #include <stdbool.h>
 #include <stddef.h>

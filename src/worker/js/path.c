@@ -1,8 +1,8 @@
 /* The way is known backwards, so it is written on the way back from its begin. */
-#include "worker/path.h"
+#include "worker/js/path.h"
 
 #include "wire/message.h"
-#include "worker/text.h"
+#include "worker/js/text.h"
 
 #include <stdio.h>
 

@@ -1,9 +1,9 @@
 /* An Error gives its name, message and stack. Anything else gives its text as the message and itself as
  * `data`. */
-#include "worker/failure.h"
+#include "worker/js/failure.h"
 
-#include "worker/text.h"
-#include "worker/value_out.h"
+#include "worker/js/text.h"
+#include "worker/js/value_out.h"
 
 #include <string.h>
 

@@ -3,10 +3,10 @@
  * Error.prototype.stack is replaced by one that asks the engine's and takes those lines and words out, so
  * that whoever reads a stack, the task itself, its console or its failure, reads the same.
  */
-#include "worker/trace.h"
+#include "worker/js/trace.h"
 
 #include "wire/message.h"
-#include "worker/text.h"
+#include "worker/js/text.h"
 
 #include <string.h>
 

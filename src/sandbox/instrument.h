@@ -14,7 +14,7 @@
 
 static inline bool instrumented(void)
 {
-#ifdef SPAWNER_SANITIZED
+#ifdef SANDBOX_SANITIZED
         return true;
 #else
         return RUNNING_ON_VALGRIND;

@@ -1,12 +1,12 @@
 /* Building the globals, and the names that are taken away from them. */
-#include "worker/world.h"
+#include "worker/js/world.h"
 
 #include "base/error.h"
 #include "base/log.h"
-#include "worker/arena.h"
-#include "worker/console.h"
-#include "worker/random.h"
-#include "worker/trace.h"
+#include "worker/js/arena.h"
+#include "worker/js/console.h"
+#include "worker/js/random.h"
+#include "worker/js/trace.h"
 
 #include <errno.h>
 
@@ -17,7 +17,7 @@ static struct {
 
 static const char *const expressions[WORLD_OBJECTS] = {
 #define OBJECT(id, expression) [WORLD_##id] = expression,
-#include "worker/world.def"
+#include "worker/js/world.def"
 };
 
 /* Finalizers, coroutines, bytecode and raw pointers hang on Duktape; the rest is known to no other

@@ -1,6 +1,6 @@
 /* A pool outside the arena saves a system call for each number. It is empty at the fork, so no two workers
  * share one. */
-#include "worker/random.h"
+#include "worker/js/random.h"
 
 #include <stdint.h>
 #include <sys/random.h>

@@ -1,9 +1,9 @@
 /* Mapping, image and restoring. The address is fixed: the same pointers, so the same behaviour, in every run.
  */
-#include "worker/arena.h"
+#include "worker/js/arena.h"
 
 #include "base/error.h"
-#include "worker/heap.h"
+#include "worker/js/heap.h"
 
 #include <errno.h>
 #include <stdint.h>

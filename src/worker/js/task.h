@@ -1,7 +1,7 @@
 /* One attempt of one task, from its bytes to its outcome. */
 #pragma once
 
-#include "worker/deadline.h"
+#include "worker/js/deadline.h"
 #include "worker/outcome.h"
 
 /* Runs the client's task map in the world as it is and fills the outcome, whatever the task does. The world

@@ -1,5 +1,5 @@
 /* One decoder for both spellings, and an encoder for each. */
-#include "worker/text.h"
+#include "worker/js/text.h"
 
 #include <errno.h>
 #include <string.h>

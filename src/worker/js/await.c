@@ -1,6 +1,6 @@
 /* A promise and its two callbacks share a small state object: which of them was called first, and with what.
  */
-#include "worker/await.h"
+#include "worker/js/await.h"
 
 #include <stdbool.h>
 

@@ -1,8 +1,8 @@
 /* Each tag has one function; arrays and maps come back to value_push() for their elements. */
-#include "worker/value_in.h"
+#include "worker/js/value_in.h"
 
-#include "worker/text.h"
-#include "worker/world.h"
+#include "worker/js/text.h"
+#include "worker/js/world.h"
 
 #include <endian.h>
 #include <string.h>

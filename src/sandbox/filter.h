@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "spawner/profile.h"
+#include "sandbox/profile.h"
 
 #include <linux/filter.h>
 #include <stddef.h>

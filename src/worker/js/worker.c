@@ -1,15 +1,15 @@
 /* The worker's life: prepare once, then receive, run, reply, restore, until the channel closes. */
-#include "worker/worker.h"
+#include "worker/js/worker.h"
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "wire/channel.h"
 #include "wire/exits.h"
-#include "worker/arena.h"
-#include "worker/console.h"
-#include "worker/stack.h"
-#include "worker/task.h"
-#include "worker/world.h"
+#include "worker/js/arena.h"
+#include "worker/js/console.h"
+#include "worker/js/stack.h"
+#include "worker/js/task.h"
+#include "worker/js/world.h"
 
 #include <malloc.h>
 #include <string.h>

@@ -12,7 +12,7 @@
 /* The engine's own objects, as they were before any task could change the globals that name them. */
 enum world_object {
 #define OBJECT(id, expression) WORLD_##id,
-#include "worker/world.def"
+#include "worker/js/world.def"
         WORLD_OBJECTS,
 };
 

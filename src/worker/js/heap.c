@@ -2,7 +2,7 @@
  * Blocks lie one behind the other. A block's header is its size; while it is free, its last word repeats the
  * size for the next block to find its start, and its first two words link it into the list of its size class.
  */
-#include "worker/heap.h"
+#include "worker/js/heap.h"
 
 #include <string.h>
 

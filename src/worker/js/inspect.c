@@ -1,9 +1,9 @@
 /* One function a kind of value; the depth is small, so that recursion and the search for cycles are cheap. */
-#include "worker/inspect.h"
+#include "worker/js/inspect.h"
 
 #include "wire/message.h"
-#include "worker/text.h"
-#include "worker/world.h"
+#include "worker/js/text.h"
+#include "worker/js/world.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /* From syscalls.def to a program for the kernel. libseccomp does the BPF, on the way through a memory file. */
-#include "spawner/filter.h"
+#include "sandbox/filter.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -14,7 +14,7 @@
 const struct filter_rule filter_rules[] = {
 #define SYSCALL(call, js, why)                                                                               \
         {.name = #call, .reason = why, .number = SCMP_SYS(call), .action = {[PROFILE_JS] = FILTER_##js}},
-#include "spawner/syscalls.def"
+#include "sandbox/syscalls.def"
 };
 const size_t filter_n_rules = sizeof(filter_rules) / sizeof(filter_rules[0]);
 

@@ -1,8 +1,8 @@
 /* The rules of which reading of a text is tried, and whose error is reported when none fits. */
-#include "worker/source.h"
+#include "worker/js/source.h"
 
 #include "wire/message.h"
-#include "worker/text.h"
+#include "worker/js/text.h"
 
 #include <string.h>
 

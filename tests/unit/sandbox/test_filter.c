@@ -1,6 +1,6 @@
 /* The filter as a program: every system call number of the machine, run through it, must come out as the table says. */
-#include "spawner/filter.h"
-#include "spawner/instrument.h"
+#include "sandbox/filter.h"
+#include "sandbox/instrument.h"
 
 #include <errno.h>
 #include <linux/audit.h>

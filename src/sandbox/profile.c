@@ -1,5 +1,5 @@
 /* Names of the lock-down tables' columns. */
-#include "spawner/profile.h"
+#include "sandbox/profile.h"
 
 #include "base/error.h"
 

@@ -2,12 +2,12 @@
  * A line is made in a scratch buffer first, which may run the task's code, and is then taken into the logs at
  * once: a deadline that jumps out of here leaves no half entry.
  */
-#include "worker/console.h"
+#include "worker/js/console.h"
 
 #include "base/clock.h"
 #include "wire/pack.h"
-#include "worker/inspect.h"
-#include "worker/text.h"
+#include "worker/js/inspect.h"
+#include "worker/js/text.h"
 
 #include <math.h>
 #include <string.h>

@@ -20,11 +20,11 @@
  * Refused: a cycle (TASK_ERROR, the message names the path), more than 28 levels and more than maxResultBytes
  * (RESULT_TOO_LARGE). A getter that throws fails the task with what it threw.
  */
-#include "worker/value_out.h"
+#include "worker/js/value_out.h"
 
-#include "worker/path.h"
-#include "worker/text.h"
-#include "worker/world.h"
+#include "worker/js/path.h"
+#include "worker/js/text.h"
+#include "worker/js/world.h"
 
 #include <errno.h>
 #include <math.h>

@@ -2,7 +2,7 @@
 
 #include "wire/cursor.h"
 #include "wire/pack.h"
-#include "worker/worker.h"
+#include "worker/js/worker.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * the attempt's generation). Every state it needs is here, and whatever it decides is checked against the
  * attempt that runs now: a signal that comes late finds nothing to do.
  */
-#include "worker/deadline.h"
+#include "worker/js/deadline.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
