@@ -1,9 +1,11 @@
-/* From syscalls.def to a program for the kernel. libseccomp does the BPF, on the way through a memory file. */
+/* From syscalls.def to a program for the kernel. libseccomp does the BPF, on the way through a memory file.
+ */
 #include "sandbox/filter.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -12,43 +14,53 @@
 #include <sys/syscall.h>
 
 const struct filter_rule filter_rules[] = {
-#define SYSCALL(call, js, why)                                                                               \
-        {.name = #call, .reason = why, .number = SCMP_SYS(call), .action = {[PROFILE_JS] = FILTER_##js}},
+#define SYSCALL(call, js, http, shell, more, why)                                                            \
+        {.name = #call,                                                                                      \
+                .reason = why,                                                                               \
+                .number = SCMP_SYS(call),                                                                    \
+                .start = FILTER_##more,                                                                      \
+                .action = {[PROFILE_JS] = FILTER_##js,                                                       \
+                        [PROFILE_HTTP] = FILTER_##http,                                                      \
+                        [PROFILE_SHELL] = FILTER_##shell}},
 #include "sandbox/syscalls.def"
 };
 const size_t filter_n_rules = sizeof(filter_rules) / sizeof(filter_rules[0]);
 
-static int rule_kill(scmp_filter_ctx ctx, int number)
-{
-        (void)ctx;
-        (void)number;
-        return 0; /* the default */
-}
-
-static int rule_allow(scmp_filter_ctx ctx, int number)
-{
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0);
-}
-
-static int rule_refuse(scmp_filter_ctx ctx, int number)
-{
-        return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EACCES), number, 0);
-}
-
-/* The protection is the third argument of mmap and of mprotect alike. */
-static int rule_noexec(scmp_filter_ctx ctx, int number)
-{
-        return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-}
-
-static int (*const rule_makers[])(scmp_filter_ctx, int) = {
-        [FILTER_KILL] = rule_kill,
-        [FILTER_ALLOW] = rule_allow,
-        [FILTER_REFUSE] = rule_refuse,
-        [FILTER_NOEXEC] = rule_noexec,
+static const uint32_t kernel_actions[FILTER_ACTIONS] = {
+        [FILTER_ALLOW] = SCMP_ACT_ALLOW,
+        [FILTER_NOEXEC] = SCMP_ACT_ALLOW,
+        [FILTER_REFUSE] = SCMP_ACT_ERRNO(EACCES),
+        [FILTER_ABSENT] = SCMP_ACT_ERRNO(ENOSYS),
+        [FILTER_KILL] = SCMP_ACT_KILL_PROCESS,
 };
 
-static int add_rules(scmp_filter_ctx ctx, enum profile profile)
+/* A command takes no for an answer, and there are calls that nobody thought of; a worker of ours makes none
+ * such. */
+enum filter_action filter_rest(enum profile profile)
+{
+        return profile == PROFILE_SHELL ? FILTER_ABSENT : FILTER_KILL;
+}
+
+enum filter_action filter_answer(const struct filter_rule *rule, enum profile profile, bool starts)
+{
+        return starts && rule->start < rule->action[profile] ? rule->start : rule->action[profile];
+}
+
+/* What is asked for is the third argument of mmap and of mprotect alike: any other protection gets the rest's
+ * answer. */
+static int add_rule(scmp_filter_ctx ctx, const struct filter_rule *rule, enum filter_action answer,
+        enum filter_action rest)
+{
+        if (kernel_actions[answer] == kernel_actions[rest])
+                return 0;
+        if (answer != FILTER_NOEXEC)
+                return seccomp_rule_add(ctx, kernel_actions[answer], rule->number, 0);
+        assert(rest == FILTER_KILL);
+        return seccomp_rule_add(
+                ctx, SCMP_ACT_ALLOW, rule->number, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+}
+
+static int add_rules(scmp_filter_ctx ctx, enum profile profile, bool starts)
 {
         /* KILL alone would end only the thread. */
         int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
@@ -57,7 +69,8 @@ static int add_rules(scmp_filter_ctx ctx, enum profile profile)
         if (!r)
                 r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
         for (size_t i = 0; !r && i < filter_n_rules; i++)
-                r = rule_makers[filter_rules[i].action[profile]](ctx, filter_rules[i].number);
+                r = add_rule(ctx, &filter_rules[i], filter_answer(&filter_rules[i], profile, starts),
+                        filter_rest(profile));
         return error_origin(r);
 }
 
@@ -93,15 +106,15 @@ static int export_program(struct filter *f, scmp_filter_ctx ctx)
         return r < 0 ? error_origin(r) : read_program(f, fd);
 }
 
-int filter_build(struct filter *f, enum profile profile)
+int filter_build(struct filter *f, enum profile profile, bool starts)
 {
-        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        scmp_filter_ctx ctx = seccomp_init(kernel_actions[filter_rest(profile)]);
         int r;
 
         *f = (struct filter){0};
         if (!ctx)
                 return error_origin(-ENOMEM);
-        r = add_rules(ctx, profile);
+        r = add_rules(ctx, profile, starts);
         if (!r)
                 r = export_program(f, ctx);
         seccomp_release(ctx);

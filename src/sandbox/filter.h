@@ -1,21 +1,32 @@
 /*
- * The system call filter of a class: built once in the spawner from syscalls.def (libseccomp needs 240 us for it), kept
- * as a program, and loaded raw by every child.
+ * The system call filter of a class: built once in the spawner from syscalls.def (libseccomp needs 240 us for
+ * it), kept as a program, and loaded raw by every child.
  */
 #pragma once
 
 #include "sandbox/profile.h"
 
 #include <linux/filter.h>
+#include <stdbool.h>
 #include <stddef.h>
 
-enum filter_action { FILTER_KILL, FILTER_ALLOW, FILTER_REFUSE, FILTER_NOEXEC };
+/* From the mildest to the strictest. */
+enum filter_action {
+        FILTER_ALLOW,
+        FILTER_NOEXEC,
+        FILTER_REFUSE,
+        FILTER_ABSENT,
+        FILTER_KILL,
+        FILTER_NONE,
+        FILTER_ACTIONS
+};
 
-/* One row of syscalls.def. Numbers are those of the machine that this was built for; negative: it has no such call. */
+/* One row of syscalls.def. Numbers are those of the machine that this was built for; negative: it has no such
+ * call. */
 struct filter_rule {
         const char *name, *reason;
         int number;
-        enum filter_action action[PROFILES];
+        enum filter_action action[PROFILES], start;
 };
 
 extern const struct filter_rule filter_rules[];
@@ -26,7 +37,12 @@ struct filter {
         unsigned short len; /* instructions */
 };
 
-int filter_build(struct filter *f, enum profile profile);
+/* What a call without a row gets. */
+enum filter_action filter_rest(enum profile profile);
+/* What a row says; starts: with what an executable needs to be started. */
+enum filter_action filter_answer(const struct filter_rule *rule, enum profile profile, bool starts);
+
+int filter_build(struct filter *f, enum profile profile, bool starts);
 void filter_fini(struct filter *f);
 
 /* For this process and all that descends from it, for good. Needs no_new_privs. */

@@ -1,4 +1,4 @@
-/* Names of the lock-down tables' columns. */
+/* Names of the columns. */
 #include "sandbox/profile.h"
 
 #include "base/error.h"
@@ -6,12 +6,16 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *const profile_names[PROFILES] = {[PROFILE_JS] = "js"};
+static const char *const profile_names[PROFILES] = {
+        [PROFILE_JS] = "js",
+        [PROFILE_HTTP] = "http",
+        [PROFILE_SHELL] = "shell",
+};
 
-int profile_find(const char *class)
+int profile_find(const char *name)
 {
         for (int i = 0; i < PROFILES; i++)
-                if (!strcmp(class, profile_names[i]))
+                if (!strcmp(name, profile_names[i]))
                         return i;
         return error_origin(-ENOTSUP);
 }

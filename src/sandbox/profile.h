@@ -1,7 +1,11 @@
-/* The columns of syscalls.def and rlimits.def: what a class of workers may do. A new class is a column and a row here. */
+/*
+ * The columns of syscalls.def: what a class of workers may do. A new profile is a column there and a row in
+ * profile.c. Programs of the operator's pick one of them; what they need in addition to be started at all is
+ * the column `start`.
+ */
 #pragma once
 
-enum profile { PROFILE_JS, PROFILES };
+enum profile { PROFILE_JS, PROFILE_HTTP, PROFILE_SHELL, PROFILES };
 
-/* The column of this class; negative if there is none, and then no such worker may run. */
-int profile_find(const char *class);
+/* The profile of this name; negative if there is none, and then no such worker may run. */
+int profile_find(const char *name);

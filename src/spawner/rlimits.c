@@ -11,6 +11,13 @@
 
 enum { SLACK_MIB = 128, CPU_GRACE_S = 60 };
 
+/* A limit that is lower already stays, so this changes nothing. */
+static rlim_t keep(const struct lockdown *l)
+{
+        (void)l;
+        return RLIM_INFINITY;
+}
+
 static rlim_t none(const struct lockdown *l)
 {
         (void)l;
@@ -46,8 +53,10 @@ static const struct row {
         int resource, instrumented;
         rlim_t (*value[PROFILES])(const struct lockdown *l);
 } rows[] = {
-#define LIMIT(what, under_tools, js, reason)                                                                 \
-        {.resource = RLIMIT_##what, .instrumented = under_tools, .value = {[PROFILE_JS] = js}},
+#define LIMIT(what, under_tools, js, http, shell, reason)                                                    \
+        {.resource = RLIMIT_##what,                                                                          \
+                .instrumented = under_tools,                                                                 \
+                .value = {[PROFILE_JS] = js, [PROFILE_HTTP] = http, [PROFILE_SHELL] = shell}},
 #include "spawner/rlimits.def"
 };
 

@@ -124,7 +124,7 @@ static int prepare_class(struct spawner *s, size_t i)
         s->lockdowns[i] = (struct lockdown){.setup = &s->setup, .filter = &s->filters[i], .parent = s->master,
                 .profile = (enum profile)profile};
         /* Under such a tool no child loads it, and valgrind does not even let it be built. */
-        r = instrumented() ? 0 : filter_build(&s->filters[i], (enum profile)profile);
+        r = instrumented() ? 0 : filter_build(&s->filters[i], (enum profile)profile, false);
         if (!r && class->prepare)
                 r = class->prepare(&s->setup);
         if (r)
@@ -169,7 +169,7 @@ static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *wh
         return r ? r : channel_flush(&s->channel);
 }
 
-/* The worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
+/* A js worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
 static int make_worker(const struct spawner_class *class, struct lockdown *l, int fds[static 2], pid_t *pid)
 {
         int pair[2], r = fd_pair(pair);
@@ -178,7 +178,7 @@ static int make_worker(const struct spawner_class *class, struct lockdown *l, in
                 return r;
         fds[0] = pair[0];
         l->channel_fd = pair[1];
-        r = fd_set_nonblock(pair[1], 0);
+        r = class->nonblocking ? 0 : fd_set_nonblock(pair[1], 0);
         if (!r) {
                 *pid = child_start(class, l, &fds[1]);
                 r = *pid < 0 ? (int)*pid : 0;

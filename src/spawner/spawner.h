@@ -10,11 +10,14 @@
 #include "base/buf.h"
 #include "wire/message.h"
 
+#include <stdbool.h>
+
 struct spawner_class {
         const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables */
         /* Once, before any fork. Negative: the spawner gives up. NULL: nothing to prepare. */
         int (*prepare)(const struct wire_spawn_setup *setup);
-        /* In the locked-down child. The channel is a blocking stream socket; layers is an encoded map
+        bool nonblocking; /* its channel is polled; else it blocks */
+        /* In the locked-down child. The channel is a stream socket; layers is an encoded map
          * {layer: "enforced"|"partial"|"absent"}, good for as long as the process lives. */
         __attribute__((noreturn)) void (*run)(int channel_fd, struct bytes layers);
 };

@@ -30,7 +30,8 @@ int wire_open_within(struct bytes frame, unsigned int depth_max, struct wire_hea
  * a key that occurs twice. */
 int wire_decode(const struct wire_message *m, struct bytes map, void *out, struct wire_refusal *why);
 
-/* Appends one whole frame, length included. CALL, NOTE and REPLY get their envelope; `seq` is left out of a NOTE.
+/* Appends one whole frame, length included. CALL, NOTE, EVENT and REPLY get their envelope; `seq` is left out of NOTE and
+ * EVENT.
  * -ENOBUFS or -ENOMEM: nothing was appended. */
 int wire_encode(struct buf *out, const struct wire_message *m, uint64_t seq, const void *body);
 

@@ -91,12 +91,12 @@ int wire_encode(struct buf *out, const struct wire_message *m, uint64_t seq, con
         struct pack p;
         size_t mark = open_frame(out, &p);
 
-        pack_map(&p, n_fields + (m->kind == WIRE_NOTE ? 1 : 2));
+        pack_map(&p, n_fields + (m->kind == WIRE_NOTE || m->kind == WIRE_EVENT ? 1 : 2));
         if (m->kind == WIRE_REPLY) {
                 pack_entry_uint(&p, "seq", seq);
                 pack_entry_bool(&p, "ok", true);
         } else {
-                pack_entry_text(&p, "op", m->name);
+                pack_entry_text(&p, m->kind == WIRE_EVENT ? "event" : "op", m->name);
                 if (m->kind == WIRE_CALL)
                         pack_entry_uint(&p, "seq", seq);
         }

@@ -199,6 +199,7 @@ def page(root):
 
     parts = {
         "client": those(("CALL", "NOTE"), True, call_text),
+        "events": those(("EVENT",), False, section),
         "tasks": those(("TASK",), True, section),
         "records": those(("RECORD",), True, section),
         "internal": those(("CALL", "NOTE"), False, internal_text),

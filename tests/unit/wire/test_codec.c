@@ -116,20 +116,20 @@ static void test_round_trip(void **state)
 
 static void check_envelope(const struct wire_message *m, const struct wire_head *head)
 {
-        bool is_reply = m->kind == WIRE_REPLY;
+        bool is_reply = m->kind == WIRE_REPLY, has_seq = is_reply || m->kind == WIRE_CALL;
 
         assert_int_equal(head->is_reply, is_reply);
-        assert_int_equal(head->has_seq, m->kind != WIRE_NOTE);
-        assert_int_equal(head->seq, m->kind == WIRE_NOTE ? 0 : 77);
+        assert_int_equal(head->has_seq, has_seq);
+        assert_int_equal(head->seq, has_seq ? 77 : 0);
         if (is_reply)
                 assert_true(head->ok && !head->op.len);
         else
-                assert_true(wire_str_is(head->op, m->name));
+                assert_true(wire_str_is(m->kind == WIRE_EVENT ? head->event : head->op, m->name));
 }
 
 static bool has_envelope(const struct wire_message *m)
 {
-        return m->kind == WIRE_CALL || m->kind == WIRE_REPLY || m->kind == WIRE_NOTE;
+        return m->kind != WIRE_RECORD && m->kind != WIRE_TASK;
 }
 
 /* A whole frame of m in `out`, length included. */
