@@ -28,6 +28,11 @@ static void tell(struct comparison *c, const char *before, const char *after, bo
         c->on_change(c->arg, &change);
 }
 
+static const char *shown(const struct config_option *o, const void *base, const char *text)
+{
+        return config_value_secret(o, config_member(base, o->offset)) ? CONFIG_HIDDEN : text;
+}
+
 static int compare_values(struct comparison *c, const struct config_option *o, const void *before, const void *after)
 {
         CLEANUP(cleanup_free) char *a = NULL;
@@ -37,7 +42,7 @@ static int compare_values(struct comparison *c, const struct config_option *o, c
         if (!r)
                 r = config_value_text(o, after, &b);
         if (!r && (!a != !b || (a && strcmp(a, b))))
-                tell(c, a, b, o->fixed);
+                tell(c, shown(o, before, a), shown(o, after, b), o->fixed);
         return r;
 }
 

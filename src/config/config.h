@@ -21,7 +21,8 @@
 #include <stdio.h>
 
 /* The words: CONFIG_ISOLATION_HEAP, CONFIG_ON_LIMIT_QUEUE, ... and CONFIG_ISOLATION_WORDS, their number. An absent
- * choice is CONFIG_ABSENT. Log levels and formats have the values of base/log.h. */
+ * choice is CONFIG_ABSENT. Log levels and formats have the values of base/log.h. CONFIG_HANDLERS_MAX: most handlers of
+ * the operator's own. */
 enum { CONFIG_ABSENT = -1 };
 
 #define WORDS(id) enum {
@@ -38,6 +39,8 @@ enum { CONFIG_ABSENT = -1 };
 #define NEST(...)
 #define EACH(...)
 #define NOT_ABOVE(...)
+#define HANDLERS(id, member, other, most) enum { CONFIG_HANDLERS_MAX = most };
+#define ONLY(...)
 #define END(...)
 #include "config/options.def"
 
@@ -61,6 +64,11 @@ struct config_numbers {
 #define CONFIG_C_BOOL bool
 #define CONFIG_C_STRING char *
 #define CONFIG_C_NUMBERS struct config_numbers
+#define CONFIG_C_PATH char *
+#define CONFIG_C_PATHS struct config_strings
+#define CONFIG_C_COMMAND struct config_strings
+#define CONFIG_C_HOSTS struct config_strings
+#define CONFIG_C_ENV struct config_strings
 
 /* struct config_worker, config_daemon, config_defaults, config_queue, config_project, config_task_type,
  * config_logging, and as the last one struct config. EACH gives three members: `struct config_project *projects`,
@@ -83,6 +91,8 @@ struct config_numbers {
         size_t n_##members;                                                                                  \
         struct config_##child default_##child;
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(id)                                                                                              \
         }                                                                                                    \
         ;
@@ -120,7 +130,8 @@ void config_fini(struct config *cfg);
  * 0, or negative when writing failed. */
 int config_dump(FILE *out, const struct config *cfg);
 
-/* One option that differs. Values are JSON texts, NULL where it is absent; strings are good during the call only. */
+/* One option that differs. Values are JSON texts, NULL where it is absent; of those that are not for logs, as env, only
+ * that they are there is told. Strings are good during the call only. */
 struct config_change {
         const char *path; /* "daemon.worker.maxProcesses", "projects.acme.weight" */
         const char *before, *after;
@@ -139,3 +150,12 @@ int config_keep_fixed(struct config *next, const struct config *running);
  * cfg. */
 const struct config_project *config_project_find(const struct config *cfg, const char *name, size_t len);
 const struct config_task_type *config_task_type_find(const struct config *cfg, const char *name, size_t len);
+
+/* Whether a taskTypes entry is a handler of the operator's own: it has a program (program.n) or a plugin, never both. */
+bool config_is_handler(const struct config_task_type *type);
+
+/* The handlers one by one, in the file's order: the first for NULL, NULL behind the last. */
+const struct config_task_type *config_handler_next(const struct config *cfg, const struct config_task_type *last);
+
+/* CONFIG_PROFILE_JS, ...: what holds for this handler, whether or not the file says it. */
+int config_handler_profile(const struct config_task_type *handler);

@@ -49,6 +49,8 @@ static void write_member(FILE *out, const struct config_option *o, const void *b
                 write_entries(out, o, base, indent);
         else if (o->kind == CONFIG_NEST)
                 config_write_section(out, o->child, member, indent);
+        else if (indent < 0 && config_value_secret(o, member))
+                fputs(CONFIG_HIDDEN, out);
         else
                 o->type->write(out, o, member);
 }
@@ -66,7 +68,7 @@ void config_write_section(FILE *out, const struct config_section *section, const
         for (size_t i = 0; i < section->n_options; i++) {
                 const struct config_option *o = &section->options[i];
 
-                if (left_out(o, base))
+                if (left_out(o, base) || !config_option_belongs(section, o, base))
                         continue;
                 write_key(out, o->key, first, deeper(indent));
                 write_member(out, o, base, deeper(indent));

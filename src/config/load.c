@@ -9,11 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 
-static void cleanup_json(json_t **value)
-{
-        json_decref(*value);
-}
-
 /* jansson counts to the end of the token that it refuses; a repeated key is better shown where it begins. */
 static size_t key_start(const char *text, size_t len, size_t end)
 {
@@ -52,7 +47,7 @@ static int refuse_syntax(const struct config_report *rep, size_t len, const json
 static int parse(struct config *out, struct config_walk *w)
 {
         json_error_t e;
-        CLEANUP(cleanup_json) json_t *file = json_loadb(w->at.text, w->at.len, JSON_REJECT_DUPLICATES, &e);
+        CLEANUP(config_cleanup_json) json_t *file = json_loadb(w->at.text, w->at.len, JSON_REJECT_DUPLICATES, &e);
         int r = file ? config_walk_file(w, file, out) : refuse_syntax(&w->report, w->at.len, &e);
 
         return r < 0 ? config_fail(&w->report, r, "%s", error_text(r)) : r;

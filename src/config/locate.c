@@ -55,6 +55,15 @@ void locate_skip(struct locator *l)
         } while (depth && l->at < l->len);
 }
 
+size_t locate_element(struct locator l, size_t place, size_t index)
+{
+        l.at = place;
+        locate_bracket(&l);
+        for (size_t i = 0; i < index; i++)
+                locate_skip(&l);
+        return locate_next(&l);
+}
+
 void locate_place(const char *text, size_t offset, int *line, int *column)
 {
         *line = *column = 1;

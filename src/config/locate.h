@@ -20,5 +20,8 @@ void locate_bracket(struct locator *l);
 /* Passes over one whole value, or over a key. */
 void locate_skip(struct locator *l);
 
+/* From the place of an array to that of its element, or of an object to that of a name or value: both count. */
+size_t locate_element(struct locator l, size_t place, size_t index);
+
 /* Line and column of an offset, both from 1; columns count characters, not bytes. */
 void locate_place(const char *text, size_t offset, int *line, int *column);

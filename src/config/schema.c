@@ -28,6 +28,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 #define NEST(...)
 #define EACH(...)
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(...)
 #include "config/options.def"
 
@@ -45,6 +47,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 #define NEST(id, member, ...) AT_##id##_##member,
 #define EACH(id, member, ...) AT_##id##_##member,
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(id)                                                                                              \
         N_OPTIONS_##id                                                                                       \
         }                                                                                                    \
@@ -64,9 +68,56 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 #define NEST(...)
 #define EACH(...)
 #define NOT_ABOVE(id, low, high) {AT_##id##_##low, AT_##id##_##high},
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(id)                                                                                              \
         {                                                                                                    \
                 0, 0                                                                                         \
+        }                                                                                                    \
+        }                                                                                                    \
+        ;
+#include "config/options.def"
+
+/* Which entries an option is for. */
+#define HANDLER NULL
+#define WORDS(...)
+#define WORD(...)
+#define WORDS_END(...)
+#define BEGIN(id, ...) static const struct config_only onlys_of_##id[] = {
+#define BEGIN_NAMED(id, ...) static const struct config_only onlys_of_##id[] = {
+#define OPTION(...)
+#define CHOICE(...)
+#define LIST(...)
+#define NEST(...)
+#define EACH(...)
+#define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(id, member, name) {AT_##id##_##member, name},
+#define END(id)                                                                                              \
+        {                                                                                                    \
+                N_OPTIONS_##id, NULL                                                                         \
+        }                                                                                                    \
+        }                                                                                                    \
+        ;
+#include "config/options.def"
+
+/* Entries with names of the operator's own. */
+#define WORDS(...)
+#define WORD(...)
+#define WORDS_END(...)
+#define BEGIN(id, ...) static const struct config_handlers handlers_of_##id[] = {
+#define BEGIN_NAMED(id, ...) static const struct config_handlers handlers_of_##id[] = {
+#define OPTION(...)
+#define CHOICE(...)
+#define LIST(...)
+#define NEST(...)
+#define EACH(...)
+#define NOT_ABOVE(...)
+#define HANDLERS(id, member, another, n) {AT_##id##_##member, AT_##id##_##another, n},
+#define ONLY(...)
+#define END(id)                                                                                              \
+        {                                                                                                    \
+                0, 0, 0                                                                                      \
         }                                                                                                    \
         }                                                                                                    \
         ;
@@ -88,6 +139,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 #define NEST(...)
 #define EACH(...)
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(...)
 #include "config/options.def"
 
@@ -112,6 +165,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
                 .count_offset = offsetof(struct config_##id, n_##members),                                   \
                 .default_offset = offsetof(struct config_##id, default_##of)},
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(id)                                                                                              \
         }                                                                                                    \
         ;
@@ -119,7 +174,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 
 #define SECTION(id, where, list)                                                                             \
         static const struct config_section section_##id = {.path = where, .options = options_of_##id,        \
-                .n_options = N_OPTIONS_##id, .orders = orders_of_##id, .names = list,                        \
+                .n_options = N_OPTIONS_##id, .orders = orders_of_##id, .onlys = onlys_of_##id,               \
+                .handlers = handlers_of_##id, .names = list,                                                 \
                 .size = sizeof(struct config_##id)};
 #define WORDS(...)
 #define WORD(...)
@@ -132,6 +188,8 @@ static_assert((int)CONFIG_LOG_FORMAT_JSON == (int)LOG_FORMAT_JSON, "logging.form
 #define NEST(...)
 #define EACH(...)
 #define NOT_ABOVE(...)
+#define HANDLERS(...)
+#define ONLY(...)
 #define END(...)
 #include "config/options.def"
 
@@ -143,4 +201,29 @@ const struct config_option *config_option_find(const struct config_section *sect
                 if (!strcmp(section->options[i].key, key))
                         return &section->options[i];
         return NULL;
+}
+
+bool config_name_is_word(const struct config_section *section, const char *name)
+{
+        const char *known;
+
+        return section->names && config_word_find(section->names, name, &known) >= 0;
+}
+
+static bool is_for(const struct config_section *section, const struct config_only *only, const char *name)
+{
+        return only->name ? !strcmp(only->name, name) : !config_name_is_word(section, name);
+}
+
+bool config_option_belongs(const struct config_section *section, const struct config_option *o, const void *entry)
+{
+        bool restricted = false;
+
+        for (const struct config_only *only = section->onlys; only->option < section->n_options; only++)
+                if (o == &section->options[only->option]) {
+                        if (is_for(section, only, config_entry_name(entry)))
+                                return true;
+                        restricted = true;
+                }
+        return !restricted;
 }

@@ -29,12 +29,26 @@ struct config_order {
         unsigned char low, high;
 };
 
+/* Index of an option that is for some entries only, and the name of such an entry; NULL: of a name that is no word. */
+struct config_only {
+        unsigned char option;
+        const char *name;
+};
+
+/* What an entry needs whose name is no word of `names`: one of two options; and how many such entries there may be. */
+struct config_handlers {
+        unsigned char option, other;
+        size_t most; /* 0: none */
+};
+
 struct config_section {
         const char *path;
         const struct config_option *options;
         size_t n_options;
         const struct config_order *orders; /* low == high ends them */
-        const char *const *names;          /* what an entry of a CONFIG_EACH may be called; NULL = any name */
+        const struct config_only *onlys;   /* an option that is none of this section's ends them */
+        const struct config_handlers *handlers; /* the first one counts */
+        const char *const *names; /* what an entry of a CONFIG_EACH may be called; NULL = any name */
         size_t size;
 };
 
@@ -44,6 +58,12 @@ extern const struct config_section *const config_root_section;
 
 /* NULL if the section has no such key. */
 const struct config_option *config_option_find(const struct config_section *section, const char *key);
+
+/* Whether the option is for this entry; in a section without names all are. */
+bool config_option_belongs(const struct config_section *section, const struct config_option *o, const void *entry);
+
+/* Whether this is one of the words that the section's entries are called. */
+bool config_name_is_word(const struct config_section *section, const char *name);
 
 static inline void *config_member(const void *base, size_t offset)
 {

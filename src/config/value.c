@@ -247,7 +247,7 @@ static int read_string(void *member, const struct config_option *o, json_t *valu
         return *(char **)member ? 0 : -ENOMEM;
 }
 
-static void write_string(FILE *out, const struct config_option *o, const void *member)
+void config_write_text(FILE *out, const struct config_option *o, const void *member)
 {
         (void)o;
         config_write_string(out, *(char *const *)member);
@@ -258,18 +258,19 @@ static void expects_string(FILE *out, const struct config_option *o)
         fprintf(out, "a string of %.0f to %.0f bytes", o->min, o->max);
 }
 
-static void reset_string(void *member)
+void config_reset_text(void *member)
 {
         free(*(char **)member);
         *(char **)member = NULL;
 }
 
-static bool absent_string(const void *member)
+bool config_absent_text(const void *member)
 {
         return !*(char *const *)member;
 }
 
-const struct config_type config_type_STRING = {read_string, write_string, expects_string, reset_string, absent_string};
+const struct config_type config_type_STRING = {read_string, config_write_text, expects_string, config_reset_text,
+        config_absent_text};
 
 /* ---- one of some words ---- */
 
@@ -313,6 +314,11 @@ const struct config_type config_type_CHOICE = {read_choice, write_choice, expect
 bool config_value_absent(const struct config_option *o, const void *member)
 {
         return o->type->absent && o->type->absent(member);
+}
+
+bool config_value_secret(const struct config_option *o, const void *member)
+{
+        return o->type->secret && o->type->secret(member);
 }
 
 void config_value_reset(const struct config_option *o, void *member)

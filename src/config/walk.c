@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/nearest.h"
+#include "config/entries.h"
 #include "config/section.h"
 #include "config/value.h"
 
@@ -11,8 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { PROJECT_NAME_MAX = 128 };
 
 /* Where each of a section's options stands; 0 = not in the file, for a key never stands first. */
 struct places {
@@ -26,8 +25,7 @@ static const char *dot(const struct config_walk *w)
         return *w->path ? "." : "";
 }
 
-/* jansson gives keys as C strings; as JSON strings they can be shown in sentences like any other. */
-static void cleanup_json(json_t **value)
+void config_cleanup_json(json_t **value)
 {
         json_decref(*value);
 }
@@ -62,14 +60,14 @@ static int refuse_key(struct config_walk *w, const struct config_section *sectio
         return config_refuse(&w->report, place, "unknown key %s%s%s%s", shown, *w->path ? " in " : "", w->path, hint);
 }
 
-/* Moves from a list's place to that of its element. */
-static size_t place_of_element(struct locator at, size_t place, size_t index)
+static int show_fault(const struct config_fault *fault, char shown[static CONFIG_SHOWN])
 {
-        at.at = place;
-        locate_bracket(&at);
-        for (size_t i = 0; i < index; i++)
-                locate_skip(&at);
-        return locate_next(&at);
+        CLEANUP(config_cleanup_json) json_t *key = fault->key ? json_string(fault->key) : json_incref(fault->value);
+
+        if (!key)
+                return error_origin(-ENOMEM);
+        config_show(key, shown);
+        return 0;
 }
 
 static int refuse_value(struct config_walk *w, const struct config_option *o, const struct config_fault *fault,
@@ -88,9 +86,10 @@ static int refuse_value(struct config_walk *w, const struct config_option *o, co
                 return error_origin(-ENOMEM);
         if (fault->known)
                 snprintf(hint, sizeof(hint), "; did you mean \"%s\"?", fault->known);
-        config_show(fault->value, shown);
+        if (show_fault(fault, shown) < 0)
+                return error_origin(-ENOMEM);
         if (!whole)
-                place = place_of_element(w->at, place, fault->index);
+                place = locate_element(w->at, place, fault->index);
         return config_refuse(&w->report, place, "%s%s%s must be %s, not %s%s%s", w->path, dot(w), o->key, wanted,
                 whole ? "" : "with ", shown, hint);
 }
@@ -136,37 +135,11 @@ static int read_child(struct config_walk *w, const char *key, const struct confi
 
 /* ---- entries with names ---- */
 
-static bool project_name_ok(const char *name)
-{
-        static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:/";
-        size_t len = strlen(name);
-
-        return len && len <= PROJECT_NAME_MAX && strspn(name, allowed) == len;
-}
-
-static int check_name(struct config_walk *w, const struct config_section *section, json_t *key, size_t place)
-{
-        const char *name = json_string_value(key), *known = NULL;
-        char shown[CONFIG_SHOWN];
-
-        config_show(key, shown);
-        if (!section->names) {
-                if (project_name_ok(name))
-                        return 0;
-                return config_refuse(&w->report, place, "%s: the name %s is not 1 to %d letters, digits and . _ - : /",
-                        w->path, shown, PROJECT_NAME_MAX);
-        }
-        if (config_word_find(section->names, name, &known) >= 0)
-                return 0;
-        return config_refuse(&w->report, place, "unknown name %s in %s%s%s%s", shown, w->path,
-                known ? "; did you mean \"" : "", known ? known : "", known ? "\"?" : "");
-}
-
 static int read_entry(struct config_walk *w, const struct config_option *o, void *base, json_t *key, json_t *value)
 {
         size_t place = locate_next(&w->at);
         void *entry;
-        int r = check_name(w, o->child, key, place);
+        int r = config_check_name(w, o, base, key, value, place);
 
         if (!r)
                 r = config_entry_add(base, o, json_string_value(key), &entry);
@@ -185,7 +158,7 @@ static int read_entries(struct config_walk *w, const struct config_option *o, vo
 
         locate_bracket(&w->at);
         json_object_foreach(object, name, value) {
-                CLEANUP(cleanup_json) json_t *key = json_string(name);
+                CLEANUP(config_cleanup_json) json_t *key = json_string(name);
 
                 r = key ? read_entry(w, o, base, key, value) : error_origin(-ENOMEM);
                 if (r)
@@ -225,9 +198,13 @@ static int read_member(struct config_walk *w, const struct config_section *secti
 {
         const struct config_option *o = config_option_find(section, json_string_value(key));
         size_t place = locate_next(&w->at);
+        int r;
 
         if (!o)
                 return refuse_key(w, section, key, place);
+        r = config_check_key(w, section, o, base, place);
+        if (r)
+                return r;
         places->of[o - section->options] = place;
         locate_skip(&w->at);
         return read_option(w, o, base, value);
@@ -256,6 +233,14 @@ static int check_order(struct config_walk *w, const struct config_section *secti
                 high->key, b, high_at ? "" : ", the default");
 }
 
+/* Of the two options that exclude each other. */
+static size_t later_place(const struct config_section *section, const struct places *places)
+{
+        size_t one = places->of[section->handlers->option], other = places->of[section->handlers->other];
+
+        return one > other ? one : other;
+}
+
 static int read_section(struct config_walk *w, const struct config_section *section, void *base, json_t *object)
 {
         struct places places = {0};
@@ -265,7 +250,7 @@ static int read_section(struct config_walk *w, const struct config_section *sect
 
         locate_bracket(&w->at);
         json_object_foreach(object, name, value) {
-                CLEANUP(cleanup_json) json_t *key = json_string(name);
+                CLEANUP(config_cleanup_json) json_t *key = json_string(name);
 
                 r = key ? read_member(w, section, base, key, value, &places) : error_origin(-ENOMEM);
                 if (r)
@@ -274,15 +259,18 @@ static int read_section(struct config_walk *w, const struct config_section *sect
         locate_bracket(&w->at);
         for (const struct config_order *order = section->orders; order->low != order->high && !r; order++)
                 r = check_order(w, section, base, order, &places);
-        return r;
+        return r ? r : config_check_handler(w, section, base, later_place(section, &places));
 }
 
 int config_walk_file(struct config_walk *w, json_t *file, struct config *out)
 {
         char shown[CONFIG_SHOWN];
 
-        if (json_is_object(file))
-                return read_section(w, config_root_section, out, file);
+        if (json_is_object(file)) {
+                int r = read_section(w, config_root_section, out, file);
+
+                return r ? r : config_check_references(w, file, out);
+        }
         config_show(file, shown);
         return config_refuse(&w->report, locate_next(&w->at), "the file must hold an object, not %s", shown);
 }

@@ -13,3 +13,6 @@ struct config_walk {
 
 /* Reads the file's object over the defaults in out. 0, CONFIG_REFUSED, -ENOMEM. */
 int config_walk_file(struct config_walk *w, json_t *file, struct config *out);
+
+/* jansson gives keys as C strings; as JSON strings they can be shown in sentences like any other. For CLEANUP. */
+void config_cleanup_json(json_t **value);

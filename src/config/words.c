@@ -83,7 +83,7 @@ static int read_strings(void *member, const struct config_option *o, json_t *val
         return 0;
 }
 
-static void write_strings(FILE *out, const struct config_option *o, const void *member)
+void config_write_strings(FILE *out, const struct config_option *o, const void *member)
 {
         const struct config_strings *list = member;
 
@@ -105,7 +105,7 @@ static void expects_strings(FILE *out, const struct config_option *o)
                 fputs("strings", out);
 }
 
-static void reset_strings(void *member)
+void config_reset_strings(void *member)
 {
         struct config_strings *list = member;
 
@@ -115,7 +115,8 @@ static void reset_strings(void *member)
         *list = (struct config_strings){0};
 }
 
-const struct config_type config_type_LIST = {read_strings, write_strings, expects_strings, reset_strings, NULL};
+const struct config_type config_type_LIST = {read_strings, config_write_strings, expects_strings,
+        config_reset_strings, NULL};
 
 /* ---- arrays of integers ---- */
 

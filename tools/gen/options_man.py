@@ -8,7 +8,7 @@ import pathlib
 import re
 import sys
 
-ROW = re.compile(r"^\s*(WORD|BEGIN|BEGIN_NAMED|OPTION|CHOICE|LIST|NEST|EACH|NOT_ABOVE)\((.*)\)$")
+ROW = re.compile(r"^\s*(WORD|BEGIN|BEGIN_NAMED|OPTION|CHOICE|LIST|NEST|EACH|NOT_ABOVE|HANDLERS|ONLY)\((.*)\)$")
 ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s,"]+)')
 COLUMNS = {
     "WORD": ("list", "name", "word", "doc"),
@@ -20,6 +20,8 @@ COLUMNS = {
     "NEST": ("id", "member", "key", "child"),
     "EACH": ("id", "member", "key", "child"),
     "NOT_ABOVE": ("id", "low", "high"),
+    "HANDLERS": ("id", "member", "other", "most"),
+    "ONLY": ("id", "member", "name"),
 }
 TIME_UNITS = (("d", 86400000), ("h", 3600000), ("m", 60000), ("s", 1000), ("ms", 1))
 SIZE_UNITS = (("TiB", 1 << 40), ("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1))
@@ -43,11 +45,16 @@ def read_table(path):
         if kind == "WORD":
             words.setdefault(row["list"], []).append(row)
         elif kind.startswith("BEGIN"):
-            sections[row["id"]] = section = dict(row, named=kind == "BEGIN_NAMED", options=[], children=[], orders=[])
+            sections[row["id"]] = section = dict(row, named=kind == "BEGIN_NAMED", options=[], children=[], orders=[],
+                                                handlers=None, only={})
         elif kind in ("NEST", "EACH"):
             section["children"].append(row["child"])
         elif kind == "NOT_ABOVE":
             section["orders"].append(row)
+        elif kind == "HANDLERS":
+            section["handlers"] = row
+        elif kind == "ONLY":
+            section["only"].setdefault(row["member"], []).append(row["name"])
         else:
             section["options"].append(dict(row, kind=kind))
     return words, sections
@@ -80,7 +87,9 @@ def range_of(option):
         return f"size, {with_unit(low, SIZE_UNITS)} to {with_unit(high, SIZE_UNITS)}"
     names = {"INT": f"integer, {low} to {high}", "REAL": f"number, {low} to {high}", "BOOL": "boolean",
              "STRING": f"string of {low} to {high} bytes", "MODE": "mode", "RATE": "rate",
-             "NUMBERS": f"array of integers, {low} to {high}"}
+             "NUMBERS": f"array of integers, {low} to {high}", "PATH": "absolute path",
+             "PATHS": "array of absolute paths", "COMMAND": "absolute path, or array of one and arguments",
+             "HOSTS": "array of strings", "ENV": "object of strings"}
     return names[kind]
 
 
@@ -132,22 +141,52 @@ def heading(section):
     return f"{section['path']}.NAME" if section["named"] else section["path"]
 
 
+def option_list(options, words):
+    yield ".Bl -tag -width Ds"
+    for option in options:
+        yield from option_lines(option, words)
+    yield ".El"
+
+
+def name_lines(section, words):
+    """What the members of a section with names may be called."""
+    if not section["names"]:
+        yield "Each member is an object whose name is the project's: 1 to 128 letters, digits and\n.Ql \\&. _ - \\&: / ."
+        return
+    yield "Each member is an object whose name is" + (" that of a handler, or:" if section["handlers"] else ":")
+    yield from tagged((word["word"], word["doc"]) for word in words[section["names"]])
+
+
+def handler_lines(section):
+    """The rules for entries with names of the operator's own."""
+    keys, row = member_keys(section), section["handlers"]
+    yield ("An entry with a name that is none of the above makes a task type of its own: 1 to 64 letters, digits and\n"
+           ".Ql \\&. _ - .")
+    yield f"It has either\n.Cm {keys[row['member']]}\nor\n.Cm {keys[row['other']]} ."
+    yield f"There may be {row['most']} of them."
+
+
+def only_lines(section, words):
+    """The options of single entries, by their names."""
+    for name in [word["word"] for word in words.get(section.get("names"), [])] + ["HANDLER"]:
+        options = [option for option in section["options"] if name in section["only"].get(option["member"], [])]
+        if options:
+            yield f".Ss {section['path']}." + ("NAME, handlers of one's own" if name == "HANDLER" else name)
+            yield from handler_lines(section) if name == "HANDLER" else ["Besides the options for every type:"]
+            yield from option_list(options, words)
+
+
 def section_lines(section, words):
     keys = member_keys(section)
     yield f".Ss {heading(section)}"
     yield sentences(section["doc"])
     if section["named"]:
-        yield "Each member is an object whose name is" + (":" if section["names"] else
-              " the project's: 1 to 128 letters, digits and\n.Ql \\&. _ - \\&: / .")
-        if section["names"]:
-            yield from tagged((word["word"], word["doc"]) for word in words[section["names"]])
-    yield ".Bl -tag -width Ds"
-    for option in section["options"]:
-        yield from option_lines(option, words)
-    yield ".El"
+        yield from name_lines(section, words)
+    yield from option_list((option for option in section["options"] if option["member"] not in section["only"]), words)
     for order in section["orders"]:
         yield ".Pp"
         yield f".Cm {keys[order['low']]}\nmust not be above\n.Cm {keys[order['high']]} ."
+    yield from only_lines(section, words)
 
 
 def walk(sections, ident, words):

@@ -29,11 +29,22 @@
         "    \"maxTaskBytes\": 4096, \"maxKeptBytes\": \"1GB\", \"maxBytes\": \"2GiB\",\n"                 \
         "    \"maxClientBytes\": \"1MiB\"},\n"                                                            \
         "  \"projects\": {\n"                                                                                \
-        "    \"acme\": {\"processLimit\": 2, \"rateLimit\": \"90/m\", \"maxQueued\": 50, \"weight\": 3,\n"   \
-        "      \"maxPriority\": 5, \"isolation\": \"heap\", \"taskTypes\": [\"execute-code\"],\n"            \
-        "      \"paused\": true},\n"                                                                         \
-        "    \"a.b_c-d:e/F9\": {\"rateLimit\": 0.7}, \"plain\": {}},\n"                                      \
-        "  \"taskTypes\": {\"execute-function\": {\"enabled\": false, \"isolation\": \"process\"}},\n"         \
+        "    \"acme\": {\"processLimit\": 2, \"rateLimit\": \"90/m\", \"maxQueued\": 50, \"weight\": 3,\n" \
+        "      \"maxPriority\": 5, \"isolation\": \"heap\", \"taskTypes\": [\"execute-code\", \"re_size.2-x\"],\n" \
+        "      \"paused\": true, \"env\": {\"A_1\": \"x=\\\"y\\\"\", \"_b\": \"\"}, \"caFile\": \"/etc/ca.pem\",\n" \
+        "      \"network\": true},\n" \
+        "    \"a.b_c-d:e/F9\": {\"rateLimit\": 0.7}, \"plain\": {}},\n" \
+        "  \"taskTypes\": {\"execute-function\": {\"enabled\": false, \"isolation\": \"process\"},\n" \
+        "    \"execute-module\": {\"roots\": [\"/srv/modules\", \"/opt\"]},\n" \
+        "    \"http-request\": {\"allowPrivate\": true, \"allowHosts\": [\"localhost\", \"a.example:8080\",\n" \
+        "      \".example\", \"10.0.0.0/8\", \"::1\", \"[fd00::1]:443\"], \"allowPorts\": [8080],\n" \
+        "      \"maxRedirects\": 0, \"maxResponseBytes\": \"2MiB\", \"maxTransfers\": 16},\n" \
+        "    \"shell-command\": {\"allow\": [\"ls -*\", \"git\"], \"maxOutputBytes\": 0, \"maxDiskBytes\": \"1MiB\",\n" \
+        "      \"maxFiles\": 100, \"maxTreeProcesses\": 1, \"paths\": [\"/opt/tools\"]},\n" \
+        "    \"re_size.2-x\": {\"plugin\": \"/usr/lib/resize.so\", \"profile\": \"http\", \"processes\": 2,\n" \
+        "      \"paths\": [\"/usr/share/fonts\"]},\n" \
+        "    \"node\": {\"program\": [\"/usr/bin/node\", \"worker.js\"]},\n" \
+        "    \"sh\": {\"program\": \"/bin/sh\", \"enabled\": false}},\n" \
         "  \"logging\": {\"level\": \"debug\", \"format\": \"json\", \"file\": \"/var/log/p\"}\n"            \
         "}\n"
 

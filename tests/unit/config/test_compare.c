@@ -55,11 +55,11 @@ static void test_tells_what_changed(void **state)
                 "daemon.worker.maxProcesses: 4 -> 8\n"
                 "daemon.worker.maxMemoryBytes: 67108864 -> 33554432 (restart)\n"
                 "projects.gone: {\"processLimit\": 0, \"rateLimit\": 0, \"maxQueued\": 0, \"weight\": 2, \"maxPriority\": 10, "
-                "\"taskTypes\": [], \"paused\": false} -> none\n"
+                "\"taskTypes\": [], \"paused\": false, \"env\": {}, \"network\": false} -> none\n"
                 "projects.kept.weight: 1 -> 5\n"
                 "projects.kept.isolation: \"heap\" -> none\n"
                 "projects.fresh: none -> {\"processLimit\": 0, \"rateLimit\": 0, \"maxQueued\": 0, \"weight\": 1, "
-                "\"maxPriority\": 10, \"taskTypes\": [], \"paused\": false}\n"
+                "\"maxPriority\": 10, \"taskTypes\": [], \"paused\": false, \"env\": {}, \"network\": false}\n"
                 "taskTypes.execute-code: none -> {\"enabled\": true}\n");
         assert_int_equal(compare(&a, &a), 0);
         assert_string_equal(told, "");
@@ -93,6 +93,40 @@ static void test_fixed_values_are_kept(void **state)
         config_fini(&next);
 }
 
+static void test_an_environment_is_not_for_logs(void **state)
+{
+        struct config a, b;
+
+        (void)state;
+        load(&a, "{\"projects\":{\"p\":{\"env\":{\"TOKEN\":\"hush\"}},\"gone\":{\"env\":{\"TOKEN\":\"hush\"}}}}");
+        load(&b, "{\"projects\":{\"p\":{\"env\":{\"TOKEN\":\"quiet\"}}}}");
+        assert_int_equal(compare(&a, &b), 2);
+        assert_non_null(strstr(told, "projects.p.env: \"(not shown)\" -> \"(not shown)\"\n"));
+        assert_non_null(strstr(told, "projects.gone: {"));
+        assert_null(strstr(told, "hush"));
+        assert_null(strstr(told, "quiet"));
+        config_fini(&a);
+        config_fini(&b);
+}
+
+static void test_a_handler_that_changes_is_told(void **state)
+{
+        struct config a, b;
+
+        (void)state;
+        load(&a, "{\"taskTypes\":{\"own\":{\"program\":[\"/a\",\"x\"]},\"http-request\":{}}}");
+        load(&b, "{\"taskTypes\":{\"own\":{\"plugin\":\"/a.so\"},\"http-request\":{\"allowPorts\":[80]},"
+                 "\"more\":{\"program\":\"/m\"}}}");
+        assert_int_equal(compare(&a, &b), 4);
+        assert_string_equal(told,
+                "taskTypes.own.program: [\"/a\", \"x\"] -> none\n"
+                "taskTypes.own.plugin: none -> \"/a.so\"\n"
+                "taskTypes.http-request.allowPorts: [80, 443] -> [80]\n"
+                "taskTypes.more: none -> {\"enabled\": true, \"paths\": [], \"program\": [\"/m\"], \"processes\": 0}\n");
+        config_fini(&a);
+        config_fini(&b);
+}
+
 static int count_values(const struct config_section *section)
 {
         int n = 0;
@@ -106,7 +140,7 @@ static int count_values(const struct config_section *section)
 }
 
 /* EVERYTHING sets each option of the table to another value than its default, but for onFull, which has only one. Its
- * three projects and one task type are a change each. */
+ * three projects and seven task types are a change each. */
 static void test_every_option_is_compared(void **state)
 {
         struct config a, b;
@@ -114,7 +148,7 @@ static void test_every_option_is_compared(void **state)
         (void)state;
         assert_int_equal(config_defaults(&a), 0);
         load(&b, EVERYTHING);
-        assert_int_equal(compare(&a, &b), count_values(config_root_section) - 1 + 3 + 1);
+        assert_int_equal(compare(&a, &b), count_values(config_root_section) - 1 + 3 + 7);
         config_fini(&a);
         config_fini(&b);
 }
@@ -125,6 +159,8 @@ int main(void)
                 cmocka_unit_test(test_tells_what_changed),
                 cmocka_unit_test(test_fixed_values_are_kept),
                 cmocka_unit_test(test_every_option_is_compared),
+                cmocka_unit_test(test_an_environment_is_not_for_logs),
+                cmocka_unit_test(test_a_handler_that_changes_is_told),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

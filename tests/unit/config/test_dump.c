@@ -75,9 +75,35 @@ static void test_values_survive(void **state)
         assert_int_equal(second.projects[0].isolation, CONFIG_ISOLATION_HEAP);
         assert_int_equal(second.projects[1].isolation, CONFIG_ABSENT);
         assert_false(second.task_types[0].enabled);
+        assert_int_equal(second.projects[0].env.n, 2);
+        assert_string_equal(second.projects[0].env.items[0], "A_1=x=\"y\"");
+        assert_string_equal(second.projects[0].env.items[1], "_b=");
+        assert_int_equal(second.n_task_types, 7);
+        assert_string_equal(second.task_types[1].roots.items[1], "/opt");
+        assert_int_equal(second.task_types[2].allow_hosts.n, 6);
+        assert_string_equal(second.task_types[4].plugin, "/usr/lib/resize.so");
+        assert_int_equal(second.task_types[5].program.n, 2);
+        assert_string_equal(second.task_types[6].program.items[0], "/bin/sh");
         free(text);
         config_fini(&first);
         config_fini(&second);
+}
+
+/* What an entry cannot have would be refused when the text is loaded. */
+static void test_an_entry_shows_its_own_options_only(void **state)
+{
+        struct config cfg;
+        struct config_error err;
+        char *text;
+
+        (void)state;
+        assert_int_equal(load_string(&cfg, "{\"taskTypes\":{\"execute-module\":{},\"own\":{\"program\":\"/p\"}}}", &err), 0);
+        text = dump(&cfg);
+        assert_non_null(strstr(text, "\"execute-module\": {\n            \"enabled\": true,\n            \"roots\": []\n        },"
+                                     "\n        \"own\": {\n            \"enabled\": true,\n            \"paths\": [],\n"
+                                     "            \"program\": [\"/p\"],\n            \"processes\": 0\n        }"));
+        free(text);
+        config_fini(&cfg);
 }
 
 static void test_form(void **state)
@@ -115,6 +141,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_round_trips),
                 cmocka_unit_test(test_values_survive),
+                cmocka_unit_test(test_an_entry_shows_its_own_options_only),
                 cmocka_unit_test(test_form),
                 cmocka_unit_test(test_full_disk_is_told),
         };

@@ -76,10 +76,14 @@ static void test_everything(void **state)
         assert_string_equal(p->name, "acme");
         assert_true(p->rate_limit == 1.5);
         assert_int_equal(p->isolation, CONFIG_ISOLATION_HEAP);
-        assert_int_equal(p->task_types.n, 1);
+        assert_int_equal(p->task_types.n, 2);
         assert_string_equal(p->task_types.items[0], "execute-code");
         assert_true(p->paused);
+        assert_string_equal(p->env.items[0], "A_1=x=\"y\"");
+        assert_string_equal(p->ca_file, "/etc/ca.pem");
+        assert_true(p->network);
         assert_false(config_task_type_find(&cfg, "execute-function", 16)->enabled);
+        assert_int_equal(config_task_type_find(&cfg, "http-request", 12)->allow_ports.items[0], 8080);
         config_fini(&cfg);
 }
 
@@ -98,6 +102,81 @@ static void test_unlisted_names_have_defaults(void **state)
         assert_ptr_equal(config_project_find(&cfg, "acme2", 5), p);
         assert_true(config_task_type_find(&cfg, "execute-code", 12)->enabled);
         config_fini(&cfg);
+}
+
+static void test_handlers_are_found_in_the_order_of_the_file(void **state)
+{
+        struct config cfg;
+        const struct config_task_type *h;
+
+        (void)state;
+        load_ok(&cfg, EVERYTHING);
+        h = config_handler_next(&cfg, NULL);
+        assert_string_equal(h->name, "re_size.2-x");
+        assert_int_equal(config_handler_profile(h), CONFIG_PROFILE_HTTP);
+        h = config_handler_next(&cfg, h);
+        assert_string_equal(h->name, "node");
+        assert_string_equal(h->program.items[1], "worker.js");
+        assert_int_equal(config_handler_profile(h), CONFIG_PROFILE_SHELL);
+        h = config_handler_next(&cfg, h);
+        assert_string_equal(h->program.items[0], "/bin/sh");
+        assert_true(config_is_handler(h));
+        assert_null(config_handler_next(&cfg, h));
+        assert_false(config_is_handler(config_task_type_find(&cfg, "shell-command", 13)));
+        assert_false(config_is_handler(config_task_type_find(&cfg, "unheard of", 10)));
+        config_fini(&cfg);
+
+        load_ok(&cfg, "{\"taskTypes\":{\"own\":{\"plugin\":\"/a.so\"}}}");
+        assert_int_equal(config_handler_profile(config_handler_next(&cfg, NULL)), CONFIG_PROFILE_JS);
+        config_fini(&cfg);
+        load_ok(&cfg, "{}");
+        assert_null(config_handler_next(&cfg, NULL));
+        config_fini(&cfg);
+}
+
+/* 32 handlers, and what comes behind them. */
+static int load_handlers(const char *more, struct config_error *err)
+{
+        char text[4096] = "{\"taskTypes\":{\"execute-code\":{}";
+        struct config cfg = {0};
+        int r;
+
+        for (int i = 0; i < CONFIG_HANDLERS_MAX; i++)
+                sprintf(text + strlen(text), ",\n\"own%d\":{\"program\":\"/p\"}", i);
+        strcat(strcat(text, more), "}}");
+        r = load_string(&cfg, text, err);
+        config_fini(&cfg);
+        return r;
+}
+
+static void test_handlers_have_a_bound(void **state)
+{
+        struct config_error err;
+
+        (void)state;
+        assert_int_equal(load_handlers("", &err), 0);
+        assert_int_equal(load_handlers(",\"shell-command\":{}", &err), 0);
+        assert_int_equal(load_handlers(",\n\"own32\":{\"plugin\":\"/p\"}", &err), CONFIG_REFUSED);
+        assert_string_equal(err.text, "poppod.json:34:1: taskTypes: more than 32 handlers of one's own");
+}
+
+/* What a worker is told of it must fit into the message: the sum is bounded, not only each string. */
+static void test_lists_have_a_bound(void **state)
+{
+        static char text[80000] = "{\"taskTypes\":{\"execute-module\":{\"roots\":[\"/\"";
+        struct config_error err;
+        struct config cfg;
+
+        (void)state;
+        for (int i = 1; i < 32768 / 4; i++)
+                strcat(text + 7 * (size_t)(i - 1), ", \"/ab\"");
+        strcat(text, "]}}}");
+        load_ok(&cfg, text);
+        config_fini(&cfg);
+        strcpy(strrchr(text, ']'), ",\"/a\"]}}}");
+        assert_int_equal(load_string(&cfg, text, &err), CONFIG_REFUSED);
+        assert_string_equal(err.text, "poppod.json:1:41: taskTypes.execute-module.roots must be an array of absolute paths, "
+                                      "of at most 32768 bytes together, not an array");
 }
 
 static const struct {
@@ -146,7 +225,12 @@ static const struct {
         {"{\"daemon\":{\"allowUids\":[1, \n \"root\"]}}",
                 "2:2: daemon.allowUids must be an array of integers from 0 to 4294967294, not with \"root\""},
         {"{\"projects\":{\"a\":{\"taskTypes\":[\"execute-code\", \"shell\"]}}}",
-                "1:48: projects.a.taskTypes must be an array of \"execute-code\" or \"execute-function\", not with \"shell\""},
+                "1:48: projects.a.taskTypes: \"shell\" is neither a task type nor a handler in taskTypes"},
+        {"{\"projects\":{\"a\":{\"taskTypes\":[5]}}}", "1:32: projects.a.taskTypes must be an array of strings, not with 5"},
+        {"{\"projects\":{\"b\":{},\n\"a\":{\"weight\":1, \"taskTypes\":[\"resize\",\n\"resise\"]}},"
+         "\"taskTypes\":{\"resize\":{\"program\":\"/p\"}}}",
+                "3:1: projects.a.taskTypes: \"resise\" is neither a task type nor a handler in taskTypes; did you mean "
+                "\"resize\"?"},
         /* Ranges, durations, sizes, rates, words. */
         {"{\"daemon\":{\"worker\":{\"maxProcesses\":5000}}}",
                 "1:37: daemon.worker.maxProcesses must be an integer from 1 to 1024, not 5000"},
@@ -180,8 +264,67 @@ static const struct {
         {"{\"projects\":{\"a b\":{}}}", "1:14: projects: the name \"a b\" is not 1 to 128 letters, digits and . _ - : /"},
         {"{\"projects\":{\"\":{}}}", "1:14: projects: the name \"\" is not 1 to 128 letters, digits and . _ - : /"},
         {"{\"taskTypes\":{\"execute-cod\":{}}}",
-                "1:15: unknown name \"execute-cod\" in taskTypes; did you mean \"execute-code\"?"},
-        {"{\"taskTypes\":{\"dance\":{}}}", "1:15: unknown name \"dance\" in taskTypes"},
+                "1:15: unknown task type \"execute-cod\"; did you mean \"execute-code\"? A handler of one's own needs "
+                "\"program\" or \"plugin\""},
+        {"{\"taskTypes\":{\"dance\":{\"profile\":\"js\"}}}",
+                "1:15: unknown task type \"dance\"; a handler of one's own needs \"program\" or \"plugin\""},
+        {"{\"taskTypes\":{\"dance\":5}}",
+                "1:15: unknown task type \"dance\"; a handler of one's own needs \"program\" or \"plugin\""},
+        {"{\"taskTypes\":{\"a b\":{\"program\":\"/p\"}}}",
+                "1:15: taskTypes: the name \"a b\" is not 1 to 64 letters, digits and . _ -"},
+        {"{\"taskTypes\":{\"\":{\"program\":\"/p\"}}}",
+                "1:15: taskTypes: the name \"\" is not 1 to 64 letters, digits and . _ -"},
+        {"{\"taskTypes\":{\"x1234567890123456789012345678901234567890123456789012345678901234\":{\"plugin\":\"/p\"}}}",
+                "1:15: taskTypes: the name \"x1234567890123456789012345678901234567890123456789012345678901234\" is not 1 "
+                "to 64 letters, digits and . _ -"},
+        /* Options of single task types. */
+        {"{\"taskTypes\":{\"execute-code\":{\"roots\":[]}}}",
+                "1:31: unknown key \"roots\" in taskTypes.execute-code; it belongs to execute-module"},
+        {"{\"taskTypes\":{\"own\":{\"program\":\"/p\",\n\"allowHosts\":[]}}}",
+                "2:1: unknown key \"allowHosts\" in taskTypes.own; it belongs to http-request"},
+        {"{\"taskTypes\":{\"shell-command\":{\"program\":\"/p\"}}}",
+                "1:32: unknown key \"program\" in taskTypes.shell-command; it belongs to handlers of one's own"},
+        {"{\"taskTypes\":{\"execute-module\":{\"paths\":[]}}}",
+                "1:33: unknown key \"paths\" in taskTypes.execute-module; it belongs to shell-command and to handlers of "
+                "one's own"},
+        {"{\"taskTypes\":{\"own\":{\"program\":\"/p\",\n \"plugin\":\"/p\"}}}",
+                "2:2: taskTypes.own has both \"program\" and \"plugin\"; a handler is one of them"},
+        {"{\"taskTypes\":{\"own\":{\"plugin\":\"/p\",\n \"program\":[\"/p\"]}}}",
+                "2:2: taskTypes.own has both \"program\" and \"plugin\"; a handler is one of them"},
+        {"{\"taskTypes\":{\"own\":{\"program\":\"python3\"}}}",
+                "1:32: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
+                "bytes together, not \"python3\""},
+        {"{\"taskTypes\":{\"own\":{\"program\":[\"python3\",\"/a.py\"]}}}",
+                "1:33: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
+                "bytes together, not with \"python3\""},
+        {"{\"taskTypes\":{\"own\":{\"program\":[]}}}",
+                "1:32: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
+                "bytes together, not an array"},
+        {"{\"taskTypes\":{\"own\":{\"plugin\":\"./a.so\"}}}",
+                "1:31: taskTypes.own.plugin must be an absolute path of at most 4095 bytes, not \"./a.so\""},
+        {"{\"taskTypes\":{\"execute-module\":{\"roots\":[\"/a\", \"b\"]}}}",
+                "1:48: taskTypes.execute-module.roots must be an array of absolute paths, of at most 32768 bytes together, "
+                "not with \"b\""},
+        {"{\"taskTypes\":{\"execute-module\":{\"roots\":\"/a\"}}}",
+                "1:41: taskTypes.execute-module.roots must be an array of absolute paths, of at most 32768 bytes together, "
+                "not \"/a\""},
+        {"{\"taskTypes\":{\"http-request\":{\"allowPorts\":[80, 0]}}}",
+                "1:49: taskTypes.http-request.allowPorts must be an array of integers from 1 to 65535, not with 0"},
+        /* Environments. */
+        {"{\"projects\":{\"a\":{\"env\":[]}}}",
+                "1:25: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
+                "together, not an array"},
+        {"{\"projects\":{\"a\":{\"env\":{\"A\":\"b\",\n\"B\": 5}}}}",
+                "2:6: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
+                "together, not with 5"},
+        {"{\"projects\":{\"a\":{\"env\":{\"A\":\"b\",\n \"A=B\": \"\"}}}}",
+                "2:2: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
+                "together, not with \"A=B\""},
+        {"{\"projects\":{\"a\":{\"env\":{\"1A\":\"\"}}}}",
+                "1:26: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
+                "together, not with \"1A\""},
+        {"{\"projects\":{\"a\":{\"caFile\":\"ca.pem\"}}}",
+                "1:28: projects.a.caFile must be an absolute path of at most 4095 bytes, not \"ca.pem\""},
         /* One option against another. */
         {"{\"daemon\":{\"worker\":{\"minProcesses\":8,\n\"maxProcesses\":6}}}",
                 "2:1: daemon.worker: minProcesses (8) must not be above maxProcesses (6)"},
@@ -203,6 +346,29 @@ static const struct {
                 "1:42: not JSON: too big integer near '99999999999999999999'"},
         {"{\"a\xff\":1}", "1:4: not JSON: unable to decode byte 0xff near '\"a'"},
 };
+
+/* Hosts have a syntax of their own. */
+static void test_hosts(void **state)
+{
+        static const char *const good[] = {"localhost", "a-b.c_d.example", ".example", "h:1", ".example:65535", "127.0.0.1",
+                "127.0.0.1:80", "10.0.0.0/8", "0.0.0.0/0", "::1", "::/0", "fd00::/8", "[::1]", "[::1]:80", "::ffff:1.2.3.4"};
+        static const char *const bad[] = {"", ".", "a b", "http://a", "a/8", "a:", "a:0x50", "a:65536", "a:123456", "10.0.0.0/33",
+                "10.0.0.0/", "10.0.0/8", "::1/129", "[::1", "[::1]80", "[::1]:", "[1.2.3.4]", "[a]", "::g", "a:b:c", "a@b", "*"};
+
+        (void)state;
+        for (size_t i = 0; i < sizeof(good) / sizeof(good[0]) + sizeof(bad) / sizeof(bad[0]); i++) {
+                bool is_good = i < sizeof(good) / sizeof(good[0]);
+                const char *host = is_good ? good[i] : bad[i - sizeof(good) / sizeof(good[0])];
+                struct config cfg = {0};
+                struct config_error err;
+                char text[128];
+
+                snprintf(text, sizeof(text), "{\"taskTypes\":{\"http-request\":{\"allowHosts\":[\"%s\"]}}}", host);
+                if (load_string(&cfg, text, &err) != (is_good ? 0 : CONFIG_REFUSED))
+                        fail_msg("\"%s\" is %s", host, is_good ? "a host" : "no host");
+                config_fini(&cfg);
+        }
+}
 
 static void test_refusals(void **state)
 {
@@ -313,6 +479,10 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_unlisted_names_have_defaults),
+                cmocka_unit_test(test_handlers_are_found_in_the_order_of_the_file),
+                cmocka_unit_test(test_handlers_have_a_bound),
+                cmocka_unit_test(test_lists_have_a_bound),
+                cmocka_unit_test(test_hosts),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_every_truncation_is_refused),
                 cmocka_unit_test(test_every_single_mutation_is_survived),

@@ -45,7 +45,7 @@ static void test_examples_load(void **state)
 
         (void)state;
         assert_non_null(in);
-        assert_int_equal(load_examples(in), 2);
+        assert_int_equal(load_examples(in), 3);
         fclose(in);
 }
 

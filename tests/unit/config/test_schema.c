@@ -12,8 +12,23 @@
 
 #include <cmocka.h>
 
+/* The name of an entry that has the option; of a handler with what it needs besides. */
+static void open_entry(char *text, const struct config_section *section, const struct config_option *o)
+{
+        for (size_t i = 0; section->names && section->names[i]; i++) {
+                const char *entry = section->names[i];
+
+                if (config_option_belongs(section, o, &entry)) {
+                        strcat(strcat(strcat(text, "{\""), entry), "\":");
+                        return;
+                }
+        }
+        strcat(text, "{\"own\":");
+}
+
 /* A file that sets one option of one section: {"daemon": {"worker": {KEY: VALUE}}}. */
-static int load_one(const struct config_section *section, const char *key, const char *value, char *error, size_t size)
+static int load_one(const struct config_section *section, const struct config_option *o, const char *value, char *error,
+        size_t size)
 {
         char text[512] = "", path[128];
         struct config_error err;
@@ -25,12 +40,11 @@ static int load_one(const struct config_section *section, const char *key, const
         snprintf(path, sizeof(path), "%s", section->path);
         for (char *part = strtok_r(path, ".", &save); part; part = strtok_r(NULL, ".", &save), depth++) {
                 strcat(strcat(strcat(text, "{\""), part), "\":");
-                if (!strcmp(part, "projects"))
-                        strcat(text, "{\"p\":"), depth++;
-                if (!strcmp(part, "taskTypes"))
-                        strcat(text, "{\"execute-code\":"), depth++;
+                if (!strcmp(part, "projects") || !strcmp(part, "taskTypes"))
+                        open_entry(text, section, o), depth++;
         }
-        strcat(strcat(strcat(strcat(strcat(text, "{\""), key), "\":"), value), "}");
+        strcat(text, strstr(text, "{\"taskTypes\":{\"own\"") ? "{\"program\":\"/p\", \"" : "{\"");
+        strcat(strcat(strcat(strcat(text, o->key), "\":"), value), "}");
         while (depth--)
                 strcat(text, "}");
         r = load_string(&cfg, text, &err);
@@ -45,7 +59,7 @@ static void expect(const struct config_section *section, const struct config_opt
         int r;
 
         snprintf(value, sizeof(value), "%.17g", number);
-        r = load_one(section, o->key, value, error, sizeof(error));
+        r = load_one(section, o, value, error, sizeof(error));
         /* An end of the range may contradict another option's default: that is the other check's sentence. */
         if (allowed && r && !strstr(error, "must not be above"))
                 fail_msg("%s.%s: %s is in its range: %s", section->path, o->key, value, error);
@@ -96,7 +110,7 @@ static void check_default(const struct config_section *section, const struct con
         bare = json_loads(o->fallback, JSON_DECODE_ANY, NULL);
         snprintf(value, sizeof(value), bare ? "%s" : "\"%s\"", o->fallback);
         json_decref(bare);
-        if (load_one(section, o->key, value, error, sizeof(error)))
+        if (load_one(section, o, value, error, sizeof(error)))
                 fail_msg("%s", error);
 }
 
@@ -124,6 +138,39 @@ static void test_named_sections_are_live(void **state)
                         n++;
                 }
         assert_int_equal(n, 2);
+}
+
+/* A misspelt name in an ONLY row would make an option that belongs nowhere. */
+static void test_options_of_single_entries_name_entries(void **state)
+{
+        const struct config_section *types = config_option_find(config_root_section, "taskTypes")->child;
+        size_t n = 0;
+
+        (void)state;
+        for (const struct config_only *only = types->onlys; only->option < types->n_options; only++, n++)
+                assert_true(!only->name || config_name_is_word(types, only->name));
+        assert_true(n > 10);
+        assert_int_equal(types->handlers->most, CONFIG_HANDLERS_MAX);
+}
+
+static const char *profile_of_the_wire(void)
+{
+        const struct wire_message *m = &wire_messages[WIRE_ID_handler];
+
+        for (size_t i = 0; i < m->n_fields; i++)
+                if (!strcmp(m->fields[i].name, "profile"))
+                        return m->fields[i].words;
+        return "";
+}
+
+static void test_profiles_are_those_of_the_wire(void **state)
+{
+        const struct config_section *types = config_option_find(config_root_section, "taskTypes")->child;
+        const char *const *words = config_option_find(types, "profile")->words;
+
+        (void)state;
+        for (int i = 0; i < CONFIG_PROFILE_WORDS; i++)
+                assert_int_equal(wire_word_index(profile_of_the_wire(), wire_str(words[i])), i);
 }
 
 static void test_task_types_are_those_of_the_wire(void **state)
@@ -156,6 +203,8 @@ int main(void)
                 cmocka_unit_test(test_ranges),
                 cmocka_unit_test(test_defaults_are_allowed),
                 cmocka_unit_test(test_named_sections_are_live),
+                cmocka_unit_test(test_options_of_single_entries_name_entries),
+                cmocka_unit_test(test_profiles_are_those_of_the_wire),
                 cmocka_unit_test(test_task_types_are_those_of_the_wire),
                 cmocka_unit_test(test_log_words_are_those_of_the_log),
         };
