@@ -5,8 +5,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "master/record.h"
+#include "master/waiter.h"
 #include "wire/cursor.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -28,6 +30,7 @@ static void keep_report(struct task *t, const struct attempt_report *r, struct b
         o->isolation = layers;
         o->value = bytes_dup(r->value);
         o->logs = bytes_dup(r->logs);
+        o->timings = bytes_dup(r->timings);
         if (r->value.len && !o->value.data)
                 o->code = WIRE_OUT_OF_MEMORY;
         o->error = r->error.len ? bytes_dup(r->error) :
@@ -39,7 +42,7 @@ static void keep_report(struct task *t, const struct attempt_report *r, struct b
 static void conclude(struct dispatch *d, struct task *t)
 {
         task_drop_payload(t);
-        d->on_task_ended(d, t);
+        d->ops->on_task_ended(d, t);
         registry_keep(d->registry, t);
 }
 
@@ -93,17 +96,18 @@ static void retry_or_finish(struct dispatch *d, struct task *t)
         finish(d, t, v.state);
 }
 
-void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct attempt_report *report)
+void dispatch_attempt_ended(struct dispatch *d, struct worker_run *r, const struct attempt_report *report)
 {
-        struct task *t = w->seat.task;
+        struct task *t = r->run.task;
         int64_t now = clock_now();
         struct attempt_use use = {.run_ns = now - t->since, .cpu_ns = report->cpu_ns, .seat_spent = report->worker_lost};
-        bool killed = report->worker_lost && report->code != WIRE_OK && report->code != WIRE_CANCELLED;
+        bool killed = report->worker_lost && !report->innocent && report->code != WIRE_OK &&
+                report->code != WIRE_CANCELLED;
 
         task_attempt_end(t, report->code, killed, clock_wall_ms());
         t->attempts[t->n_attempts - 1].signal = report->signal;
-        keep_report(t, report, w->layers, use.run_ns);
-        scheduler_ended(d->scheduler, &w->seat, &use, now);
+        keep_report(t, report, r->worker->layers, use.run_ns);
+        scheduler_ended(d->scheduler, &r->run, &use, now);
         if (t->outcome && t->outcome->code == WIRE_OK)
                 finish(d, t, TASK_SUCCEEDED);
         else if (t->outcome)
@@ -112,10 +116,26 @@ void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct a
                 finish(d, t, TASK_FAILED);
 }
 
+/* NULL: it does not run, or its worker is dead already. */
+static struct worker_run *find_run(struct dispatch *d, const struct task *t)
+{
+        struct worker *w = t->state == TASK_RUNNING ? pool_find(d->pool, t->attempts[t->n_attempts - 1].worker) : NULL;
+
+        return w ? worker_run_of(w, t) : NULL;
+}
+
+void dispatch_follow(struct dispatch *d, struct task *t)
+{
+        struct worker_run *r = find_run(d, t);
+
+        if (r && r->worker->state == WORKER_SERVING)
+                worker_follow(r);
+}
+
 bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
 {
         bool asked = t->cancel_asked;
-        struct worker *w;
+        struct worker_run *r;
 
         switch (scheduler_cancel(d->scheduler, t, clock_now())) {
         case CANCEL_DONE:
@@ -123,10 +143,10 @@ bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
                 conclude(d, t);
                 return true;
         case CANCEL_RUNNING:
-                w = pool_find(d->pool, t->attempts[t->n_attempts - 1].worker);
+                r = find_run(d, t);
                 /* Once: who asks again must not give it more time. */
-                if (w && !asked)
-                        worker_cancel(w);
+                if (r && !asked)
+                        worker_cancel(r);
                 return false;
         case CANCEL_ENDED:
                 break;
@@ -150,16 +170,29 @@ int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why
 
 /* ---- decisions ---- */
 
+/* The configuration's files are read when a worker is told of them: what cannot be had by then fails the task. */
+static void fail_unrun(struct dispatch *d, struct task *t, int r)
+{
+        if (r == -ENOMEM)
+                finish_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
+        else
+                finish_unrun(d, t, TASK_FAILED, WIRE_HTTP_FAILED, "the project's caFile cannot be read by the supervisor");
+}
+
 static void run_task(struct dispatch *d, struct task *t, struct seat *seat)
 {
         struct worker *w = container_of(seat, struct worker, seat);
+        struct worker_run *run = worker_free_run(w);
         int64_t now = clock_now();
-        int r = task_attempt_begin(t, w->id, w->pid, clock_wall_ms());
+        int r = d->ops->configure(d, w, t);
 
+        if (!r)
+                r = task_attempt_begin(t, w->id, w->pid, clock_wall_ms());
         if (r < 0)
-                return finish_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
-        scheduler_started(d->scheduler, t, seat, now);
-        r = worker_run(w, t);
+                return fail_unrun(d, t, r);
+        scheduler_started(d->scheduler, t, seat, &run->run, now);
+        run->followed = waiter_follows(t);
+        r = worker_run(run);
         if (r < 0)
                 worker_kill(w, WIRE_WORKER_CRASHED, error_text(r));
 }
@@ -200,10 +233,10 @@ void dispatch_set_wake(struct dispatch *d)
 }
 
 void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
-        struct pool *pool, void (*on_task_ended)(struct dispatch *, struct task *))
+        struct pool *pool, const struct dispatch_ops *ops)
 {
         *d = (struct dispatch){.loop = loop, .scheduler = scheduler, .registry = registry, .pool = pool,
-                .on_task_ended = on_task_ended};
+                .ops = ops};
         loop_alarm_init(&d->wake);
 }
 

@@ -15,12 +15,18 @@ struct dispatch {
         struct pool *pool;
         struct retry_policy retry;
         struct ev_timer wake; /* the scheduler's next_wake, the registry's next expiry */
+        const struct dispatch_ops *ops;
+};
+
+struct dispatch_ops {
         /* The task has ended and its record is complete: tell the waiters. */
         void (*on_task_ended)(struct dispatch *, struct task *);
+        /* A worker is about to get a task: tells it what the configuration says, unless it knows. Negative: it cannot be told. */
+        int (*configure)(struct dispatch *, struct worker *, const struct task *);
 };
 
 void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
-        struct pool *pool, void (*on_task_ended)(struct dispatch *, struct task *));
+        struct pool *pool, const struct dispatch_ops *ops);
 void dispatch_fini(struct dispatch *d);
 
 /* Carries out every decision that can be taken now. Called in every tick, before pool_scale(). */
@@ -30,10 +36,13 @@ void dispatch_run(struct dispatch *d);
 void dispatch_set_wake(struct dispatch *d);
 
 /* An attempt is over, in whatever way. */
-void dispatch_attempt_ended(struct dispatch *d, struct worker *w, const struct attempt_report *report);
+void dispatch_attempt_ended(struct dispatch *d, struct worker_run *r, const struct attempt_report *report);
 
 /* Queues a dead task anew, by hand. 0; positive: refused, with when to try again; -ENOMEM. */
 int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why, int64_t *retry_after_ms);
+
+/* Somebody follows this task from now on: what runs of it is asked for its output. */
+void dispatch_follow(struct dispatch *d, struct task *t);
 
 /* True: it is over now, by this or before. False: its worker was asked, and the end will come. */
 bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why);

@@ -11,6 +11,7 @@
 #include "master/lock.h"
 #include "master/notify.h"
 #include "master/session.h"
+#include "master/settings.h"
 #include "master/strangers.h"
 #include "master/supervisor.h"
 
@@ -101,15 +102,47 @@ static void on_accept(struct listener *l, int fd, const struct ucred *who)
                 log_error("accept", "no memory for a session");
 }
 
-static void on_attempt_ended(struct pool *p, struct worker *w, const struct attempt_report *report)
+static void on_attempt_ended(struct pool *p, struct worker_run *r, const struct attempt_report *report)
 {
-        dispatch_attempt_ended(&container_of(p, struct supervisor, pool)->dispatch, w, report);
+        dispatch_attempt_ended(&container_of(p, struct supervisor, pool)->dispatch, r, report);
+}
+
+static void on_output(struct pool *p, struct worker_run *r, const struct wire_worker_output *output)
+{
+        (void)p;
+        session_task_output(r->run.task, output);
+}
+
+static struct buf *empty_settings(struct supervisor *s)
+{
+        buf_consume(&s->settings_scratch, buf_size(&s->settings_scratch));
+        return &s->settings_scratch;
+}
+
+static int describe_handler(struct pool *p, enum task_class class, struct wire_handler *out)
+{
+        struct supervisor *s = container_of(p, struct supervisor, pool);
+
+        return settings_handler(empty_settings(s), &s->config, task_types_class_name(&s->types, class), out);
 }
 
 static void on_task_ended(struct dispatch *d, struct task *t)
 {
         (void)d;
         session_task_ended(t);
+}
+
+/* Once for each worker, and again after a reload: it serves one type and, where that matters, one project. */
+static int configure(struct dispatch *d, struct worker *w, const struct task *t)
+{
+        struct supervisor *s = container_of(d, struct supervisor, dispatch);
+        struct buf *out = empty_settings(s);
+        int r;
+
+        if (!class_traits[w->kind].configured || w->settings == s->settings)
+                return 0;
+        r = settings_write(out, &s->config, (enum class_kind)w->kind, t->type->name, t->project->name);
+        return r < 0 ? r : worker_configure(w, buf_bytes(out), s->settings);
 }
 
 static struct pool *pool_of(struct spawner_link *l)
@@ -156,7 +189,9 @@ static void on_spawner_lost(struct spawner_link *l)
         pool_spawner_lost(pool_of(l));
 }
 
-static const struct pool_ops pool_ops = {.on_attempt_ended = on_attempt_ended};
+static const struct pool_ops pool_ops = {
+        .on_attempt_ended = on_attempt_ended, .on_output = on_output, .describe_handler = describe_handler};
+static const struct dispatch_ops dispatch_ops = {.on_task_ended = on_task_ended, .configure = configure};
 static const struct spawner_link_ops spawner_ops = {.on_ready = on_spawner_ready, .on_spawned = on_spawned,
         .on_failed = on_spawn_failed, .on_lost = on_spawner_lost};
 
@@ -274,9 +309,12 @@ static int start_parts(struct supervisor *s)
 {
         const struct config_worker *w = &s->config.daemon.worker;
         struct wire_spawn_setup setup;
+        char why[256];
 
-        dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, on_task_ended);
-        pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->config, &pool_ops);
+        if (task_types_configure(&s->types, &s->config, why, sizeof(why)))
+                return error_origin(-E2BIG);
+        dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, &dispatch_ops);
+        pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, &pool_ops);
         supervisor_apply(s);
         supervisor_apply_projects(s, NULL);
         setup = spawner_setup(&s->config);
@@ -357,6 +395,7 @@ static void finish(struct supervisor *s)
         }
         loop_fini(&s->loop);
         buf_fini(&s->scratch);
+        buf_fini(&s->settings_scratch);
         config_fini(&s->config);
 }
 

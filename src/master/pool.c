@@ -78,6 +78,23 @@ static void drop_request(struct worker *w)
         loop_bury(w->pool->loop, &w->grave);
 }
 
+static int request(struct worker *w)
+{
+        struct pool *p = w->pool;
+        struct wire_spawn body = {0};
+
+        WIRE_SET(&body, spawn, class, w->kind);
+        WIRE_SET(&body, spawn, slot, w->slot);
+        if (task_types_handler(p->types, (enum task_class)w->class)) {
+                int r = p->ops->describe_handler(p, (enum task_class)w->class, &body.handler);
+
+                if (r < 0)
+                        return r;
+                body.has |= 1u << WIRE_AT_spawn_handler;
+        }
+        return spawner_link_request(p->spawner, w->id, &body);
+}
+
 int pool_start(struct pool *p, enum task_class class, struct worker *predecessor)
 {
         int slot = take_slot(p), r;
@@ -85,20 +102,19 @@ int pool_start(struct pool *p, enum task_class class, struct worker *predecessor
 
         if (slot < 0)
                 return error_origin(-EAGAIN);
-        w = worker_new(p, ++p->next_id, (unsigned int)slot);
+        w = worker_new(p, ++p->next_id, (unsigned int)slot, class);
         if (!w) {
                 give_slot(p, (unsigned int)slot);
                 return error_origin(-ENOMEM);
         }
         list_push_back(&p->workers, &w->node);
         p->n_workers++;
-        w->class = (uint8_t)class;
         w->predecessor = predecessor;
         if (predecessor)
                 predecessor->successor = w;
         else
                 take_seat(w);
-        r = spawner_link_request(p->spawner, w->id, class, w->slot);
+        r = request(w);
         if (r < 0)
                 drop_request(w);
         return r;
@@ -140,10 +156,20 @@ void pool_worker_condemned(struct worker *w)
 void pool_retire(struct worker *w, const char *reason)
 {
         pool_worker_condemned(w);
-        if (w->seat.state != SEAT_BUSY)
+        if (!w->seat.n_runs)
                 worker_end(w, reason);
         else
                 w->end_reason = reason;
+}
+
+void pool_retire_class(struct pool *p, enum task_class class, const char *reason)
+{
+        list_for_each_safe(node, &p->workers) {
+                struct worker *w = list_entry(node, struct worker, node);
+
+                if (w->class == class && w->state == WORKER_SERVING && !w->seat.retiring)
+                        pool_retire(w, reason);
+        }
 }
 
 /* The successor is asked for when half of the tasks are done, so that it stands by when the other half is. Until it does
@@ -176,7 +202,7 @@ static bool same_bytes(struct bytes a, struct bytes b)
 }
 
 /* Workers of one class give the same answer, so that records can point at it instead of holding it. */
-static struct bytes intern_layers(struct pool *p, struct bytes layers)
+struct bytes pool_intern_layers(struct pool *p, struct bytes layers)
 {
         uint8_t *copy;
 
@@ -190,46 +216,48 @@ static struct bytes intern_layers(struct pool *p, struct bytes layers)
         return p->layers[p->n_layers++] = (struct bytes){copy, layers.len};
 }
 
-void pool_worker_ready(struct worker *w, struct bytes layers)
+void pool_worker_ready(struct worker *w)
 {
         struct pool *p = w->pool;
         int64_t now = clock_now();
 
         start_succeeded(p);
         w->was_ready = true;
-        w->layers = intern_layers(p, layers);
         w->task_limit = draw_task_limit(p);
         p->started++;
         log_info("worker-started", "worker %u pid %d class %s slot %u in %.1f ms", w->id, w->pid,
-                task_class_name((enum task_class)w->class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
+                task_types_class_name(p->types, (enum task_class)w->class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
         if (w->seated)
                 scheduler_seat_ready(p->scheduler, &w->seat, now);
         else if (w->predecessor)
                 recycle(w->predecessor);
 }
 
-static void end_attempt(struct worker *w, const struct attempt_report *report)
+static void end_attempt(struct worker_run *r, const struct attempt_report *report)
 {
-        w->pool->ops->on_attempt_ended(w->pool, w, report);
-        if (w->seat.retiring && w->state != WORKER_ENDING)
+        struct worker *w = r->worker;
+
+        worker_run_over(r);
+        w->pool->ops->on_attempt_ended(w->pool, r, report);
+        if (w->seat.retiring && !w->seat.n_runs && w->state != WORKER_ENDING)
                 worker_end(w, w->end_reason ? w->end_reason : "spent");
         else if (w->state == WORKER_SERVING)
                 recycle(w);
 }
 
 /* A worker's word, and sums are made of it: no more than all processors together had since the attempt began. */
-static int64_t plausible_cpu(const struct worker *w, uint64_t cpu_us)
+static int64_t plausible_cpu(const struct worker_run *r, uint64_t cpu_us)
 {
-        int64_t most = (clock_now() - w->seat.task->since) * w->pool->processors;
+        int64_t most = (clock_now() - r->run.task->since) * r->worker->pool->processors;
 
         return cpu_us < (uint64_t)(most / NS_PER_US) ? (int64_t)cpu_us * NS_PER_US : most;
 }
 
-int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why)
+int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply *reply, struct wire_refusal *why)
 {
-        struct attempt_report report = {.value = reply->value, .logs = reply->logs, .truncated = reply->truncated,
-                .cpu_ns = plausible_cpu(w, reply->cpu_us), .max_memory_bytes = reply->max_memory_bytes,
-                .worker_lost = w->state == WORKER_ENDING};
+        struct attempt_report report = {.value = reply->value, .logs = reply->logs, .timings = reply->timings,
+                .truncated = reply->truncated, .cpu_ns = plausible_cpu(r, reply->cpu_us),
+                .max_memory_bytes = reply->max_memory_bytes, .worker_lost = r->worker->state == WORKER_ENDING};
         struct buf error = {0};
 
         if (WIRE_HAS(reply, worker_run_reply, error)) {
@@ -241,9 +269,29 @@ int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *re
                         return wire_refuse(why, WIRE_BAD_FRAME, "no memory for the error");
                 report.error = buf_bytes(&error);
         }
-        end_attempt(w, &report);
+        end_attempt(r, &report);
         buf_fini(&error);
         return 0;
+}
+
+/* Each task is told what is known: the one for whose sake we killed the worker why, the others that it was not for theirs. */
+static void end_attempts(struct worker *w, const struct worker_death *death, enum wire_code code, const char *text)
+{
+        struct list *node;
+
+        while ((node = list_first(&w->seat.runs))) {
+                struct worker_run *r = container_of(node, struct worker_run, run.node);
+                struct attempt_report report = {.code = code, .message = text, .worker_lost = true,
+                        .signal = (uint8_t)(death->killed ? death->status : 0), .max_memory_bytes = death->max_rss_bytes,
+                        .cpu_ns = w->n_runs == 1 ? death->cpu_ns : 0};
+
+                if (w->culprit && w->culprit != r) {
+                        report.innocent = true;
+                        report.code = WIRE_WORKER_CRASHED;
+                        report.message = "its worker had to be killed for another task's sake";
+                }
+                end_attempt(r, &report);
+        }
 }
 
 void pool_worker_died(struct worker *w, const struct worker_death *death)
@@ -252,16 +300,13 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
         char text[200];
         enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
         bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK && w->end_reason;
-        bool useless = !w->was_ready || (w->seat.state != SEAT_BUSY && !w->seat.tasks_done && !expected);
+        bool useless = !w->was_ready || (!w->seat.n_runs && !w->seat.tasks_done && !expected);
 
         w->state = WORKER_ENDING; /* nothing below may try to end it once more */
         p->died++;
         log_at(expected ? LOG_INFO : LOG_WARN, "worker-terminated", "worker %u pid %d after %llu tasks: %s", w->id, w->pid,
                 (unsigned long long)w->seat.tasks_done, expected ? w->end_reason : text);
-        if (w->seat.state == SEAT_BUSY)
-                end_attempt(w, &(struct attempt_report){.code = code, .message = text, .worker_lost = true,
-                        .signal = (uint8_t)(death->killed ? death->status : 0), .cpu_ns = death->cpu_ns,
-                        .max_memory_bytes = death->max_rss_bytes});
+        end_attempts(w, death, code, text);
         /* One that dies on its first wait for work has not really started: the next ones must not follow without a pause. */
         if (useless && !p->closing)
                 start_failed(p, text);
@@ -335,9 +380,9 @@ void pool_spawner_lost(struct pool *p)
 /* ---- life ---- */
 
 int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
-        const struct config *config, const struct pool_ops *ops)
+        const struct task_types *types, const struct config *config, const struct pool_ops *ops)
 {
-        *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .ops = ops,
+        *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .types = types, .ops = ops,
                 .config = &config->daemon.worker};
         list_init(&p->workers);
         srand48((long)clock_now());

@@ -1,7 +1,7 @@
 /*
  * The pool: which workers there are, and the three doors through which they come and go - pool_scale() starts and retires
  * them as the autoscaler says, recycle() lets a worn one be followed by a fresh one, and a death is met by what
- * pool_scale() finds missing. It knows nothing of tasks beyond the seat that one sits on.
+ * pool_scale() finds missing. It knows nothing of tasks beyond the seats that they sit on.
  */
 #pragma once
 
@@ -9,6 +9,7 @@
 #include "master/autoscaler.h"
 #include "master/breaker.h"
 #include "master/spawner_link.h"
+#include "master/task_types.h"
 #include "master/worker.h"
 
 /* POOL_LOG_BYTES: what console output of one task is kept. */
@@ -17,8 +18,9 @@ enum { POOL_LOG_BYTES = 256 * 1024, POOL_SLOTS = 4096, POOL_LAYERS_MAX = 64 };
 /* What is left of an attempt. The bytes are borrowed; error may be empty, then `message` says what is known. */
 struct attempt_report {
         enum wire_code code;
-        struct bytes value, error, logs;
+        struct bytes value, error, logs, timings;
         bool truncated, worker_lost;
+        bool innocent; /* the worker was lost for another attempt's sake */
         int64_t cpu_ns;
         uint64_t max_memory_bytes;
         uint8_t signal; /* that ended the worker; 0: none */
@@ -26,14 +28,20 @@ struct attempt_report {
 };
 
 struct pool_ops {
-        /* The attempt on this worker's seat is over. Comes before the worker is told to go, if it must. */
-        void (*on_attempt_ended)(struct pool *, struct worker *, const struct attempt_report *);
+        /* The attempt is over. Comes before the worker is told to go, if it must. */
+        void (*on_attempt_ended)(struct pool *, struct worker_run *, const struct attempt_report *);
+        /* A run that was asked for its output has sent a piece. */
+        void (*on_output)(struct pool *, struct worker_run *, const struct wire_worker_output *);
+        /* What the spawner needs for a worker of a handler's class. Its bytes are good until the next call. Negative: it is
+         * not configured any more, or there is no memory. */
+        int (*describe_handler)(struct pool *, enum task_class class, struct wire_handler *out);
 };
 
 struct pool {
         struct loop *loop;
         struct scheduler *scheduler;
         struct spawner_link *spawner;
+        const struct task_types *types;
         const struct config_worker *config; /* the live one */
         const struct pool_ops *ops;
         struct autoscaler autoscaler;
@@ -51,7 +59,7 @@ struct pool {
 };
 
 int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
-        const struct config *config, const struct pool_ops *ops);
+        const struct task_types *types, const struct config *config, const struct pool_ops *ops);
 /* Every worker is gone by then. */
 void pool_fini(struct pool *p);
 
@@ -66,8 +74,10 @@ bool pool_may_start(const struct pool *p, int64_t now);
 /* Starts one; predecessor: the one whose place it takes later, or NULL. Negative: it could not even be asked for. */
 int pool_start(struct pool *p, enum task_class class, struct worker *predecessor);
 
-/* A worker that is no use any more: retired at once when idle, else after its task. */
+/* A worker that is no use any more: retired at once when idle, else after its tasks. */
 void pool_retire(struct worker *w, const char *reason);
+/* All workers of a class, since what they were made of has changed. */
+void pool_retire_class(struct pool *p, enum task_class class, const char *reason);
 
 /* Ends everything: politely, or by SIGKILL. */
 void pool_close(struct pool *p, bool now);
@@ -86,6 +96,8 @@ void pool_spawner_lost(struct pool *p);
 void pool_spawner_silent(struct worker *w);
 /* It was killed or shall go: no task may be sent to it any more, and its place is free. */
 void pool_worker_condemned(struct worker *w);
-void pool_worker_ready(struct worker *w, struct bytes layers);
-int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
+void pool_worker_ready(struct worker *w);
+/* The same bytes, kept for good; empty when there is no room for one more answer. */
+struct bytes pool_intern_layers(struct pool *p, struct bytes layers);
+int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
 void pool_worker_died(struct worker *w, const struct worker_death *death);

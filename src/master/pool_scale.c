@@ -36,7 +36,7 @@ static struct worker *any_busy(struct pool *p)
         list_for_each(node, &p->workers) {
                 struct worker *w = list_entry(node, struct worker, node);
 
-                if (w->seat.state == SEAT_BUSY && !w->seat.retiring)
+                if (w->seat.n_runs && !w->seat.retiring)
                         return w;
         }
         return NULL;

@@ -137,7 +137,7 @@ struct lane *project_lane(struct project *p, enum task_class class)
         l->class = (uint8_t)class;
         l->next_rise = INT64_MAX;
         l->estimate = FIRST_ESTIMATE;
-        list_init(&l->idle);
+        list_init(&l->open);
         for (int i = 0; i < TASK_PRIORITIES; i++)
                 list_init(&l->levels[i].tasks);
         p->lanes[class] = l;

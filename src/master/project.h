@@ -41,14 +41,15 @@ struct lane {
         struct project *project;
         struct heap_node order[ORDERS];
         struct heap_node aging;
-        struct list idle;       /* seats bound to the project that wait for work, latest first */
+        struct list open;       /* seats bound to the project that have room, latest first */
         struct level levels[TASK_PRIORITIES];
         uint32_t occupied;      /* bit p: levels[p] holds a task */
         uint8_t class;
         uint8_t rank;           /* effective priority of head */
         uint8_t clock;          /* the rank whose clock `turn` was last set by */
         uint64_t queued;
-        uint64_t runnable;      /* of these, how many only lack a seat */
+        uint64_t runnable;      /* of these, how many only lack a room on a seat */
+        uint64_t lacking;       /* seats that these would fill */
         struct task *head;      /* the next one to run; NULL: it may start nothing */
         int64_t next_rise;      /* when rank or head change by time alone; INT64_MAX: never */
         int64_t blocked;        /* not ready (limit, rate, pause, nothing queued) since then; 0: ready */
@@ -61,6 +62,7 @@ struct project {
         struct map_node by_name;
         struct list node;              /* of those that nobody would miss */
         struct lane *lanes[CLASSES];   /* made when first used */
+        uint64_t classes;              /* bit: there is a lane of this class */
         struct project_settings settings;
         bool configured;               /* by configuration or by hand: never forgotten */
         int64_t tokens_at;             /* token bucket: when it would be full again */

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "master/project.h"
+#include "master/task_types.h"
 #include "wire/codec.h"
 
 #include <errno.h>
@@ -64,6 +65,10 @@ static uint32_t write_outcome(struct pack *p, const struct task_outcome *o)
         }
         if (o->logs.len) {
                 pack_entry_raw(p, "logs", o->logs);
+                n++;
+        }
+        if (o->timings.len) {
+                pack_entry_raw(p, "timings", o->timings);
                 n++;
         }
         pack_entry_double(p, "runMs", (double)o->run_ns / NS_PER_MS);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "master/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,12 +67,29 @@ struct listener_rules supervisor_listener_rules(const struct config *c)
                 .n_uids = d->allow_uids.n, .gids = d->allow_gids.items, .n_gids = d->allow_gids.n};
 }
 
+/* How many tasks a worker of a class takes at once, and how many workers there may be. */
+static void apply_classes(struct supervisor *s)
+{
+        const struct config_task_type *http = config_task_type_find(&s->config, "http-request", strlen("http-request"));
+        int64_t now = clock_now();
+
+        scheduler_set_class(&s->scheduler, CLASS_HTTP, (uint32_t)http->max_transfers, 0, now);
+        for (unsigned int i = 0; i < s->types.n_handlers; i++) {
+                const struct task_type *t = &s->types.handlers[i];
+                const struct config_task_type *c = config_task_type_find(&s->config, t->name, strlen(t->name));
+
+                scheduler_set_class(&s->scheduler, (enum task_class)t->class, 1, (uint32_t)c->processes, now);
+        }
+}
+
 void supervisor_apply(struct supervisor *s)
 {
         struct scheduler_config settings = scheduler_settings(&s->config);
         int level = s->config.logging.level + s->options->verbosity;
 
+        s->settings++;
         scheduler_configure(&s->scheduler, &settings, clock_now());
+        apply_classes(s);
         s->dispatch.retry = (struct retry_policy){.backoff = s->config.defaults.retry_backoff,
                 .delay_max = s->config.defaults.retry_delay_max * NS_PER_MS,
                 .jitter = s->config.defaults.retry_jitter};
@@ -139,12 +157,30 @@ static void forget_projects(struct supervisor *s, const struct config *next)
         }
 }
 
+/* Workers that would be made in another way now. */
+static void retire_changed_handlers(struct supervisor *s, const struct config *before)
+{
+        for (unsigned int i = 0; i < s->types.n_handlers; i++) {
+                const struct task_type *t = &s->types.handlers[i];
+                size_t len = strlen(t->name);
+
+                if (!settings_same_handler(config_task_type_find(before, t->name, len),
+                            config_task_type_find(&s->config, t->name, len)))
+                        pool_retire_class(&s->pool, (enum task_class)t->class, "its handler was configured anew");
+        }
+}
+
 static int take_over(struct supervisor *s, struct config *next, char *text, size_t size)
 {
         struct changes changes = {.text = text, .size = size};
         struct config before = s->config;
-        int n = config_compare(&s->config, next, on_change, &changes);
+        int n;
 
+        if (task_types_configure(&s->types, next, text, size)) {
+                config_fini(next);
+                return 1;
+        }
+        n = config_compare(&s->config, next, on_change, &changes);
         if (n < 0 || config_keep_fixed(next, &s->config) < 0) {
                 snprintf(text, size, "no memory for the new configuration");
                 config_fini(next);
@@ -156,6 +192,7 @@ static int take_over(struct supervisor *s, struct config *next, char *text, size
         s->config = *next;
         supervisor_apply(s);
         supervisor_apply_projects(s, &before);
+        retire_changed_handlers(s, &before);
         config_fini(&before);
         s->listener.rules = supervisor_listener_rules(&s->config);
         return 0;

@@ -12,6 +12,7 @@
         X(wait)                                                                                              \
         X(result)                                                                                            \
         X(cancel)                                                                                            \
+        X(follow)                                                                                            \
         X(retry)                                                                                             \
         X(why)                                                                                               \
         X(list)                                                                                              \

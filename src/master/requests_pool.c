@@ -50,14 +50,18 @@ static void write_pid(struct pack *p, pid_t pid)
 static void write_worker(struct pack *p, const struct worker *w)
 {
         const struct project *project = w->seat.project;
-        const struct task *task = w->seat.state == SEAT_BUSY ? w->seat.task : NULL;
+        const struct task *task = w->seated ? seat_task(&w->seat) : NULL;
+        const struct task_type *handler = task_types_handler(w->pool->types, (enum task_class)w->class);
         char id[UUID_TEXT + 1];
 
-        pack_map(p, 4u + (w->pid != 0) + (project != NULL) + (task != NULL));
+        pack_map(p, 5u + (w->pid != 0) + (handler != NULL) + (project != NULL) + (task != NULL));
         write_pid(p, w->pid);
-        pack_entry_text(p, "class", task_class_name((enum task_class)w->class));
+        pack_entry_text(p, "class", class_kind_name((enum class_kind)w->kind));
+        if (handler)
+                pack_entry_text(p, "type", handler->name);
         pack_entry_text(p, "state", worker_state_name(w));
         pack_entry_uint(p, "tasks", w->seat.tasks_done);
+        pack_entry_uint(p, "running", w->seat.n_runs);
         pack_entry_int(p, "startedAt", w->started_wall);
         if (project)
                 pack_entry_text(p, "projectId", project->name);
@@ -88,7 +92,7 @@ static void write_totals(struct pack *p, const struct supervisor *s)
 
         pack_map(p, 12);
         pack_entry_uint(p, "workers", s->pool.n_workers);
-        pack_entry_uint(p, "available", load.idle);
+        pack_entry_uint(p, "available", load.idle + load.open);
         pack_entry_uint(p, "busy", load.busy);
         pack_entry_uint(p, "queued", c->queued);
         pack_entry_uint(p, "delayed", c->delayed);
@@ -275,7 +279,7 @@ static void write_isolation(struct pack *p, const struct supervisor *s)
         pack_map(p, n);
         for (int i = 0; i < CLASSES; i++)
                 if (layers[i].len)
-                        pack_entry_raw(p, task_class_name((enum task_class)i), layers[i]);
+                        pack_entry_raw(p, task_types_class_name(&s->types, (enum task_class)i), layers[i]);
 }
 
 int request_status(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)

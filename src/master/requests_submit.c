@@ -22,7 +22,7 @@ struct submission {
 static int check_type(const struct submission *s)
 {
         const struct config *c = &s->supervisor->config;
-        const char *type = s->type->message->name;
+        const char *type = s->type->name;
         const struct config_project *p =
                 config_project_find(c, (const char *)s->project.data, s->project.len);
 
@@ -39,10 +39,11 @@ static int check_type(const struct submission *s)
 
 static enum isolation type_isolation(const struct submission *s)
 {
-        const char *type = s->type->message->name;
+        const char *type = s->type->name;
         int isolation = config_task_type_find(&s->supervisor->config, type, strlen(type))->isolation;
+        enum isolation least = class_traits[s->type->kind].least;
 
-        return isolation == CONFIG_ABSENT ? ISOLATION_HEAP : (enum isolation)isolation;
+        return isolation == CONFIG_ABSENT ? least : isolation_max((enum isolation)isolation, least);
 }
 
 static int64_t ns_of_ms(uint64_t ms)
@@ -117,7 +118,7 @@ static int make_task(const struct submission *s, struct bytes payload, struct ta
         t = task_new(uuid_new(), copy);
         if (!t)
                 return error_origin(-ENOMEM);
-        t->type = s->type->message;
+        t->type = s->type;
         t->class = (uint8_t)s->type->class;
         set_options(t, s->options, &s->supervisor->config);
         t->isolation = (uint8_t)isolation_max(OPTION(s->options, isolation, ISOLATION_HEAP), type_isolation(s));
@@ -163,15 +164,20 @@ static void reply_id(struct session *session, uint64_t seq, const struct task *t
         session_reply(session, WIRE_MESSAGE(submit_reply), seq, &reply);
 }
 
-static int answer_submit(struct session *session, uint64_t seq, struct task *t, bool wait, bool duplicate)
+static int answer_submit(struct session *session, uint64_t seq, struct task *t, const struct wire_submit *body, bool duplicate)
 {
-        struct waiter call = {.seq = seq, .kind = WAITER_SUBMIT, .duplicate = duplicate,
+        struct waiter call = {.seq = seq, .kind = WAITER_SUBMIT, .duplicate = duplicate, .follows = body->follow,
                 .bytes = duplicate ? 0 : t->payload.len, .owns = !duplicate && !t->durable};
+        int r;
 
-        if (wait)
-                return request_answer_at_end(session, t, &call);
-        reply_id(session, seq, t, duplicate);
-        return 0;
+        if (!body->wait) {
+                reply_id(session, seq, t, duplicate);
+                return 0;
+        }
+        r = request_answer_at_end(session, t, &call);
+        if (!r && body->follow && !task_ended(t))
+                dispatch_follow(&session->supervisor->dispatch, t);
+        return r;
 }
 
 static int submit(struct session *session, uint64_t seq, const struct wire_submit *body, struct wire_refusal *why)
@@ -185,7 +191,7 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
         if (body->task.len > (uint64_t)sv->config.queue.max_task_bytes)
                 return wire_refuse(why, WIRE_TOO_LARGE, "a task may have at most %lld bytes, not %zu",
                         (long long)sv->config.queue.max_task_bytes, body->task.len);
-        r = task_type_of(body->task, &s.type, why);
+        r = task_type_of(&sv->types, body->task, &s.type, why);
         if (r)
                 return r;
         r = check_type(&s);
@@ -196,12 +202,12 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
         /* Who waits for an earlier task brings no bytes of its own, but one more waiter all the same. */
         r = body->wait ? request_room_to_wait(session, t ? 0 : body->task.len, false, why) : 0;
         if (t && !r)
-                return answer_submit(session, seq, t, body->wait, true);
+                return answer_submit(session, seq, t, body, true);
         if (!r)
                 r = make_task(&s, body->task, &t);
         if (!r)
                 r = accept_task(&s, t);
-        return r ? r : answer_submit(session, seq, t, body->wait, false);
+        return r ? r : answer_submit(session, seq, t, body, false);
 }
 
 int request_submit(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)

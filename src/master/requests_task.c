@@ -1,4 +1,4 @@
-/* The ops about tasks that are there: wait, result, cancel, retry, list. */
+/* The ops about tasks that are there: wait, result, cancel, follow, retry, list. */
 #include "master/requests.h"
 
 #include "master/record.h"
@@ -9,7 +9,7 @@
 
 enum { LIST_DEFAULT = 100 };
 
-/* ---- wait, result, cancel, retry ---- */
+/* ---- wait, result, cancel, follow, retry ---- */
 
 /* An id carries the time of its making, so that more can be said than that it is not known. */
 static const char *const absences[] = {
@@ -79,6 +79,22 @@ int request_cancel(struct peer *p, uint64_t seq, const union wire_body *body, st
         if (!task_ended(t))
                 dispatch_cancel(&s->supervisor->dispatch, t, "cancelled on request");
         return 0;
+}
+
+int request_follow(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct waiter call = {.seq = seq, .kind = WAITER_FOLLOW, .follows = true};
+        struct session *s = session_of(p);
+        struct task *t;
+        int r = request_find_task(s, body->follow.id, &t, why);
+
+        if (!r)
+                r = request_room_to_wait(s, 0, false, why);
+        if (!r)
+                r = request_no_memory(request_answer_at_end(s, t, &call), why);
+        if (!r && !task_ended(t))
+                dispatch_follow(&s->supervisor->dispatch, t);
+        return r;
 }
 
 int request_retry(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)

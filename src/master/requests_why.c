@@ -133,7 +133,7 @@ static int say_worker(const struct look *l, char *out, size_t size)
 {
         const struct supervisor *s = l->supervisor;
         const struct class_pool *pool = &s->scheduler.pools[l->task->class];
-        const char *class = task_class_name((enum task_class)l->task->class);
+        const char *class = task_types_class_name(&s->types, (enum task_class)l->task->class);
         struct scheduler_load load = scheduler_load(&s->scheduler);
 
         if (breaker_is_open(&s->pool.breaker))

@@ -43,6 +43,8 @@ void scheduler_init(struct scheduler *s, const struct scheduler_config *config)
         map_init(&s->projects);
         list_init(&s->forgettable);
         list_init(&s->idle);
+        list_init(&s->held);
+        s->close_at = INT64_MAX;
         list_init(&s->delayed);
         list_init(&s->running);
         list_init(&s->ended);
@@ -63,6 +65,15 @@ void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t n
         s->mode = mode;
         for (struct project *p = scheduler_project_next(s, NULL); p; p = scheduler_project_next(s, p))
                 order_place_all(s, p, now);
+}
+
+void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now)
+{
+        s->pools[class].capacity = capacity;
+        s->pools[class].max_seats = max_seats;
+        for (struct project *p = scheduler_project_next(s, NULL); p; p = scheduler_project_next(s, p))
+                if (p->lanes[class])
+                        order_place(s, p->lanes[class], now);
 }
 
 enum isolation scheduler_isolation(const struct scheduler *s, const struct task *t)
@@ -304,20 +315,20 @@ static struct seat *first_seat(struct list *l)
         return list_first_entry(l, struct seat, place);
 }
 
-/* An idle seat that the lane's head may use. */
+/* A seat with room that the lane's head may use. */
 static struct seat *seat_for(struct scheduler *s, struct lane *l)
 {
         struct class_pool *pool = &s->pools[l->class];
         enum isolation isolation = scheduler_isolation(s, l->head);
 
-        if (isolation != ISOLATION_PROCESS && !list_empty(&l->idle))
-                return first_seat(&l->idle);
+        if (isolation != ISOLATION_PROCESS && !list_empty(&l->open))
+                return first_seat(&l->open);
         if (isolation == ISOLATION_HEAP && !list_empty(&pool->shared))
                 return first_seat(&pool->shared);
         return first_seat(&pool->fresh);
 }
 
-/* The first lane that an idle seat is there for. */
+/* The first lane that a seat with room is there for. */
 static struct lane *first_served(struct class_pool *pool)
 {
         struct lane *bound = order_first(pool, ORDER_BOUND), *shared = NULL;
@@ -335,30 +346,46 @@ static bool run(struct scheduler *s, struct lane *l, struct decision *d)
         return true;
 }
 
+static bool class_is_full(const struct class_pool *pool)
+{
+        return pool->max_seats && pool->seats >= pool->max_seats;
+}
+
+static bool room_for_a_seat(const struct scheduler *s, const struct class_pool *pool)
+{
+        return s->seats < s->config.max_seats && !class_is_full(pool);
+}
+
 /* The first lane finds no seat. Others go before it only if that takes nothing from it: a seat is being started for it, or
  * there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of their own. */
 static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first,
         const struct lane *other)
 {
-        if (pool->starting || s->seats < s->config.max_seats || s->n_idle > 1)
+        if (pool->starting || room_for_a_seat(s, pool) || s->n_idle > 1)
                 return true;
         return other->rank == first->rank && other->turn <= first->turn + SWITCH_QUANTUM;
 }
 
-static bool decide_pool(struct scheduler *s, struct lane *first, struct decision *d)
+static bool decide_pool(struct scheduler *s, struct lane *first, int64_t now, struct decision *d)
 {
         struct class_pool *pool = &s->pools[first->class];
         struct lane *other;
+        bool full;
 
         if (seat_for(s, first))
                 return run(s, first, d);
         other = first_served(pool);
         if (other && may_pass(s, pool, first, other))
                 return run(s, other, d);
-        if (s->seats < s->config.max_seats || pool->runnable <= pool->starting)
+        if (room_for_a_seat(s, pool) || pool->lacking <= pool->starting)
                 return false;
-        *d = (struct decision){.kind = DECIDE_REPLACE, .seat = scheduler_oldest_idle(s)};
-        return true;
+        /* A class that has all its seats gives up one of its own; it would not get that of another. */
+        full = class_is_full(pool);
+        *d = (struct decision){.kind = DECIDE_REPLACE,
+                .seat = full ? seat_oldest_idle_of(s, first->class) : scheduler_oldest_idle(s)};
+        if (!d->seat)
+                d->seat = seat_to_close(s, first, full, now);
+        return d->seat;
 }
 
 bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d)
@@ -372,29 +399,29 @@ bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d)
                 return true;
         }
         order_catch_up(s, now);
-        if (!s->n_idle)
+        s->close_at = INT64_MAX;
+        if (!s->n_idle && list_empty(&s->held))
                 return false;
         n = order_firsts(s, firsts);
         for (int i = 0; i < n; i++)
-                if (decide_pool(s, firsts[i], d))
+                if (decide_pool(s, firsts[i], now, d))
                         return true;
         return false;
 }
 
 /* ---- attempts ---- */
 
-void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, int64_t now)
+void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, struct run *run, int64_t now)
 {
         struct project *p = t->project;
         struct lane *l = p->lanes[t->class];
 
-        assert(seat->state == SEAT_IDLE && !seat->retiring && l->head == t);
+        assert((seat->state == SEAT_IDLE || seat->state == SEAT_OPEN) && !seat->retiring && l->head == t);
         project_take_token(p, now);
-        seat->task = t;
-        seat->charged = order_charge(s, l);
+        *run = (struct run){.task = t, .charged = order_charge(s, l)};
+        list_init(&run->node);
         shift(s, t, TASK_RUNNING, now);
-        seat_move(s, seat, SEAT_BUSY, false, now);
-        seat_bind(s, seat, p, scheduler_isolation(s, t));
+        seat_take(s, seat, run, scheduler_isolation(s, t), now);
 }
 
 static void measure(struct scheduler *s, struct project *p, const struct attempt_use *use, int64_t now)
@@ -408,18 +435,23 @@ static void measure(struct scheduler *s, struct project *p, const struct attempt
         p->cpu_ns += use->cpu_ns;
 }
 
-void scheduler_ended(struct scheduler *s, struct seat *seat, const struct attempt_use *use, int64_t now)
+/* A seat that many share is charged by its share: the time of each would be that of all. */
+static double used_ns(const struct class_pool *pool, const struct attempt_use *use)
 {
-        struct project *p = seat->task->project;
-        struct lane *l = p->lanes[seat->class];
-        bool spent = use->seat_spent || seat->use == SEAT_SINGLE || seat->retiring;
+        double run_ns = (double)use->run_ns / pool->capacity;
 
-        assert(seat->state == SEAT_BUSY);
-        seat->task = NULL;
-        seat->tasks_done++;
-        seat_move(s, seat, SEAT_IDLE, spent, now);
+        return fmax(run_ns, (double)use->cpu_ns);
+}
+
+void scheduler_ended(struct scheduler *s, struct run *run, const struct attempt_use *use, int64_t now)
+{
+        struct project *p = run->task->project;
+        struct lane *l = p->lanes[run->seat->class];
+
+        assert(run->seat->state == SEAT_BUSY || run->seat->state == SEAT_OPEN);
+        seat_give(s, run, use->seat_spent, now);
         measure(s, p, use, now);
-        order_settle(s, l, seat->charged, (double)(use->run_ns > use->cpu_ns ? use->run_ns : use->cpu_ns));
+        order_settle(s, l, run->charged, used_ns(&s->pools[l->class], use));
         order_place(s, l, now);
 }
 

@@ -8,13 +8,14 @@
  *            costs nothing while it holds.
  *   seats    A seat is the scheduler's view of one worker. It serves one project only (isolation project), any (heap), or
  *            one single task (process). A task takes a seat bound to its project, else a fresh one, else the longest idle
- *            seat of others makes room.
+ *            seat of others makes room. Some classes have seats with room for many tasks at once; such a seat may never be
+ *            idle, so when others wait and nothing else makes room, it is closed after a while, one at a time.
  *
  * How the shell uses it, after every event and when scheduler_next_wake() has come:
  *
  *   while (scheduler_decide(s, now, &d))
  *           switch (d.kind) {
- *           case DECIDE_RUN:     send the task; then scheduler_started(s, d.task, d.seat, now)
+ *           case DECIDE_RUN:     send the task; then scheduler_started(s, d.task, d.seat, run, now)
  *                                or, when the worker turns out to be dead, scheduler_seat_gone(s, d.seat, now)
  *           case DECIDE_REPLACE: scheduler_seat_retire(s, d.seat, now); end the worker
  *           case DECIDE_EXPIRE:  record START_DEADLINE; scheduler_finish(s, d.task, TASK_FAILED, now)
@@ -29,20 +30,30 @@
 #include "master/task.h"
 #include "wire/codec.h"
 
-enum seat_state { SEAT_STARTING, SEAT_IDLE, SEAT_BUSY, SEAT_GONE };
+/* IDLE: runs nothing. OPEN: runs something and has room for more. BUSY: has none. */
+enum seat_state { SEAT_STARTING, SEAT_IDLE, SEAT_OPEN, SEAT_BUSY, SEAT_GONE };
 enum seat_use { SEAT_FRESH, SEAT_BOUND, SEAT_SHARED, SEAT_SINGLE }; /* SINGLE: spent after its one task */
 
 /* Embedded in the shell's worker. Only the shell frees it, after scheduler_seat_gone. */
 struct seat {
         struct list idle;        /* all idle seats, the longest idle first */
-        struct list place;       /* fresh, shared or bound idle seats of its kind, latest first */
-        struct task *task;       /* SEAT_BUSY: what it runs */
+        struct list place;       /* fresh, shared or bound seats of its kind that have room, latest first */
+        struct list held;        /* seats for many that run something, in the order in which they began to */
+        struct list runs;        /* struct run: what it runs, the oldest first */
+        uint32_t n_runs, capacity;
         struct project *project; /* SEAT_BOUND and SEAT_SINGLE: whose it is; else NULL */
-        int64_t idle_since;
-        double charged;          /* what its task moved its lane's turn by in advance */
+        int64_t idle_since, held_since;
         uint64_t tasks_done;
         uint8_t state, use, class;
         bool retiring;           /* takes no more tasks and does not count any more */
+};
+
+/* A task on a seat. Embedded in whatever the shell keeps of a running attempt; from scheduler_started to scheduler_ended. */
+struct run {
+        struct list node; /* of seat->runs */
+        struct seat *seat;
+        struct task *task;
+        double charged; /* what the task moved its lane's turn by in advance */
 };
 
 enum scheduler_mode {
@@ -63,13 +74,17 @@ struct scheduler_config {
 
 /* Seats and waiting tasks of one class. */
 struct class_pool {
-        struct heap order[ORDERS]; /* of lanes that may start a task: ALL of them; those with an idle BOUND seat for their
-                                    * head; those whose head may use a SHARED one */
-        struct list fresh, shared; /* idle seats */
+        struct heap order[ORDERS]; /* of lanes that may start a task: ALL of them; those with a BOUND seat that has room for
+                                    * their head; those whose head may use a SHARED one */
+        struct list fresh, shared; /* seats with room */
+        uint32_t capacity;         /* tasks at once on a seat */
+        uint32_t max_seats;        /* most seats; 0: as many as there may be in all */
+        uint32_t seats;            /* without retiring ones */
         double clock[TASK_PRIORITIES];  /* turn of the lane served last, by rank */
         double latest[TASK_PRIORITIES]; /* the furthest turn charged */
-        uint64_t runnable;         /* waiting tasks that only lack a seat */
-        uint32_t starting, busy;   /* seats, without retiring ones */
+        uint64_t runnable;         /* waiting tasks that only lack a room on a seat */
+        uint64_t lacking;          /* seats that these would fill, each project its own */
+        uint32_t starting, busy;   /* seats, without retiring ones; busy: with or without room */
         size_t n_lanes;
 };
 
@@ -89,6 +104,9 @@ struct scheduler {
         struct list forgettable;   /* projects without tasks and settings, latest last */
         size_t n_forgettable;
         struct list idle;          /* seats, the longest idle first */
+        struct list held;          /* seats for many that run something: under load they may never idle */
+        uint32_t n_draining;       /* of these, how many retire */
+        int64_t close_at;          /* when one may be closed for those who wait; INT64_MAX: nothing to close */
         struct list delayed, running, ended; /* tasks; ended: the oldest end first; queued ones are in their lanes */
         struct heap timers;        /* tasks by the time that does something to them */
         struct heap rate_wait;     /* projects by their next token */
@@ -96,7 +114,8 @@ struct scheduler {
         struct scheduler_counts counts;
         uint64_t sequence, tickets;
         size_t n_lanes;
-        uint32_t seats, busy, n_idle, starting; /* without retiring ones */
+        uint64_t classes;          /* bit: a lane of this class may start a task */
+        uint32_t seats, busy, n_idle, n_open, starting; /* without retiring ones; busy: without room */
         int64_t last_end, end_interval; /* of attempts: the measured service rate */
 };
 
@@ -106,6 +125,9 @@ void scheduler_fini(struct scheduler *s);
 /* New limits, defaults and isolation, live. Projects without settings of their own follow the new defaults. */
 void scheduler_configure(struct scheduler *s, const struct scheduler_config *config, int64_t now);
 void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t now);
+/* How many tasks a seat of this class takes at once (1 at first; holds for seats added from now on), and how many seats the
+ * class may have at most. */
+void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now);
 
 /* ---- projects ---- */
 
@@ -142,16 +164,16 @@ struct decision {
 /* False: nothing to do at this time. */
 bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d);
 /* The task goes to this seat: as decided by RUN. */
-void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, int64_t now);
+void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, struct run *run, int64_t now);
 
 struct attempt_use {
         int64_t run_ns, cpu_ns; /* the greater one is charged to the project */
         bool seat_spent;        /* the worker is dead or must not serve again */
 };
 
-/* An attempt is over: its seat is free, or retiring (see seat->retiring) when it was spent, ran with isolation process or
- * had been asked to retire. The task is to be handed to scheduler_finish or scheduler_retry next. */
-void scheduler_ended(struct scheduler *s, struct seat *seat, const struct attempt_use *use, int64_t now);
+/* An attempt is over: its seat has room again, or is retiring (see seat->retiring) when it was spent, ran with isolation
+ * process or had been asked to retire. The task is to be handed to scheduler_finish or scheduler_retry next. */
+void scheduler_ended(struct scheduler *s, struct run *run, const struct attempt_use *use, int64_t now);
 /* The task has ended in this state: one that task_ended() knows. */
 void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state, int64_t now);
 /* Another attempt, not before `at`. */
@@ -175,16 +197,28 @@ void scheduler_release(struct scheduler *s, struct task *t);
 
 /* ---- seats ---- */
 
+/* How many tasks a seat of this class has room for. */
+static inline uint32_t scheduler_capacity(const struct scheduler *s, enum task_class class)
+{
+        return s->pools[class].capacity;
+}
+
 /* A worker is being started. */
 void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class);
 /* It has reported ready, and waits for its first task. */
 void scheduler_seat_ready(struct scheduler *s, struct seat *seat, int64_t now);
-/* It takes no more tasks: at once if it is idle, after its task if it is busy. */
+/* It takes no more tasks: its place is free at once if it is idle, after its tasks if it is not. */
 void scheduler_seat_retire(struct scheduler *s, struct seat *seat, int64_t now);
 /* The process is gone, or was never there. A busy seat must have seen scheduler_ended before. */
 void scheduler_seat_gone(struct scheduler *s, struct seat *seat, int64_t now);
 /* The seat that has been idle for longest; NULL: none. */
 struct seat *scheduler_oldest_idle(struct scheduler *s);
+
+/* What a seat runs, of many the oldest; NULL: nothing. */
+static inline struct task *seat_task(const struct seat *seat)
+{
+        return seat->n_runs ? list_first_entry(&seat->runs, struct run, node)->task : NULL;
+}
 
 /* ---- looking in ---- */
 
@@ -193,8 +227,9 @@ struct seat *scheduler_oldest_idle(struct scheduler *s);
 int64_t scheduler_next_wake(const struct scheduler *s);
 
 struct scheduler_load {
-        uint32_t seats, starting, busy, idle; /* retiring ones count in none of them */
-        uint64_t runnable;                    /* tasks that wait for nothing but a seat */
+        uint32_t seats, starting, busy, idle; /* retiring ones count in none of them; busy: without room */
+        uint32_t open;                        /* neither idle nor busy: runs something and has room */
+        uint64_t runnable;                    /* seats that tasks wait for which lack nothing else */
         double load;                          /* (busy + runnable) / seats, not capped; with no seat: over 1 seat */
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);

@@ -8,6 +8,8 @@ int64_t scheduler_next_wake(const struct scheduler *s)
 
         if (timer)
                 at = task_wakes_at(container_of(timer, struct task, timer));
+        if (s->close_at < at)
+                at = s->close_at;
         if (!token)
                 return at;
         token_at = project_next_token(container_of(token, struct project, rate_wait), 0);
@@ -17,10 +19,10 @@ int64_t scheduler_next_wake(const struct scheduler *s)
 struct scheduler_load scheduler_load(const struct scheduler *s)
 {
         struct scheduler_load load = {
-                .seats = s->seats, .starting = s->starting, .busy = s->busy, .idle = s->n_idle};
+                .seats = s->seats, .starting = s->starting, .busy = s->busy, .idle = s->n_idle, .open = s->n_open};
 
-        for (int c = 0; c < CLASSES; c++)
-                load.runnable += s->pools[c].runnable;
+        for (uint64_t set = s->classes; set; set &= set - 1)
+                load.runnable += order_wanted(&s->pools[__builtin_ctzll(set)]);
         load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
         return load;
 }
@@ -43,7 +45,7 @@ bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
         for (int i = 0; i < n; i++) {
                 const struct class_pool *pool = &s->pools[firsts[i]->class];
 
-                if (pool->runnable > pool->starting) {
+                if (order_wanted(pool) > pool->starting) {
                         *class = firsts[i]->class;
                         return true;
                 }

@@ -65,6 +65,7 @@ void order_init(struct scheduler *s)
                 heap_init(&pool->order[ORDER_ALL], before_in_all);
                 heap_init(&pool->order[ORDER_BOUND], before_in_bound);
                 heap_init(&pool->order[ORDER_SHARED], before_in_shared);
+                pool->capacity = 1;
                 list_init(&pool->fresh);
                 list_init(&pool->shared);
         }
@@ -102,6 +103,7 @@ struct lane *order_lane(struct scheduler *s, struct project *p, enum task_class 
         l = project_lane(p, class);
         if (!l)
                 return NULL;
+        p->classes |= UINT64_C(1) << class;
         l->ticket = s->tickets++;
         pool->n_lanes++;
         s->n_lanes++;
@@ -112,7 +114,7 @@ void order_forget(struct scheduler *s, struct project *p)
 {
         for (int c = 0; c < CLASSES; c++)
                 if (p->lanes[c]) {
-                        assert(!p->lanes[c]->queued && list_empty(&p->lanes[c]->idle));
+                        assert(!p->lanes[c]->queued && list_empty(&p->lanes[c]->open));
                         s->pools[c].n_lanes--;
                         s->n_lanes--;
                 }
@@ -134,12 +136,10 @@ int order_firsts(const struct scheduler *s, struct lane *firsts[static CLASSES])
 {
         int n = 0;
 
-        for (int c = 0; c < CLASSES; c++) {
-                struct lane *l = order_first(&s->pools[c], ORDER_ALL);
+        for (uint64_t set = s->classes; set; set &= set - 1) {
+                struct lane *l = order_first(&s->pools[__builtin_ctzll(set)], ORDER_ALL);
                 int at = n;
 
-                if (!l)
-                        continue;
                 for (; at && goes_before(l, firsts[at - 1]); at--)
                         firsts[at] = firsts[at - 1];
                 firsts[at] = l;
@@ -180,6 +180,38 @@ static uint64_t lane_room(const struct scheduler *s, const struct lane *l, int64
         return room < tokens ? room : tokens;
 }
 
+uint64_t order_wanted(const struct class_pool *pool)
+{
+        uint64_t most = UINT64_MAX;
+
+        if (pool->max_seats)
+                most = pool->starting + (pool->seats < pool->max_seats ? pool->max_seats - pool->seats : 0);
+        return pool->lacking < most ? pool->lacking : most;
+}
+
+/* Tasks that want a process each fill a seat each. */
+static uint64_t seats_for(const struct class_pool *pool, uint64_t runnable, enum isolation isolation)
+{
+        if (pool->capacity == 1 || isolation == ISOLATION_PROCESS)
+                return runnable;
+        return (runnable + pool->capacity - 1) / pool->capacity;
+}
+
+static void count_runnable(struct scheduler *s, struct lane *l, uint64_t runnable, enum isolation isolation)
+{
+        struct class_pool *pool = &s->pools[l->class];
+
+        pool->runnable += runnable - l->runnable;
+        pool->lacking -= l->lacking;
+        l->runnable = runnable;
+        l->lacking = seats_for(pool, runnable, isolation);
+        pool->lacking += l->lacking;
+        if (pool->runnable)
+                s->classes |= UINT64_C(1) << l->class;
+        else
+                s->classes &= ~(UINT64_C(1) << l->class);
+}
+
 void order_place(struct scheduler *s, struct lane *l, int64_t now)
 {
         struct class_pool *pool = &s->pools[l->class];
@@ -187,8 +219,6 @@ void order_place(struct scheduler *s, struct lane *l, int64_t now)
         bool ready = runnable > 0, was_ready = l->runnable > 0;
         enum isolation isolation = ISOLATION_PROCESS;
 
-        pool->runnable += runnable - l->runnable;
-        l->runnable = runnable;
         if (ready && !was_ready)
                 lane_unblocked(l, now);
         else if (!ready && was_ready)
@@ -200,9 +230,10 @@ void order_place(struct scheduler *s, struct lane *l, int64_t now)
                 if (!was_ready || l->clock != l->rank)
                         set_clock(pool, l);
         }
+        count_runnable(s, l, runnable, isolation);
         stand(&pool->order[ORDER_ALL], &l->order[ORDER_ALL], ready);
         stand(&pool->order[ORDER_BOUND], &l->order[ORDER_BOUND],
-                ready && isolation != ISOLATION_PROCESS && !list_empty(&l->idle));
+                ready && isolation != ISOLATION_PROCESS && !list_empty(&l->open));
         stand(&pool->order[ORDER_SHARED], &l->order[ORDER_SHARED], ready && isolation == ISOLATION_HEAP);
         stand(&s->aging, &l->aging, ready && l->next_rise != INT64_MAX);
 }
@@ -212,9 +243,8 @@ void order_place_all(struct scheduler *s, struct project *p, int64_t now)
         bool waits = p->queued && project_room(p) && !project_tokens(p, now);
 
         stand(&s->rate_wait, &p->rate_wait, waits);
-        for (int c = 0; c < CLASSES; c++)
-                if (p->lanes[c])
-                        order_place(s, p->lanes[c], now);
+        for (uint64_t set = p->classes; set; set &= set - 1)
+                order_place(s, p->lanes[__builtin_ctzll(set)], now);
 }
 
 void order_catch_up(struct scheduler *s, int64_t now)

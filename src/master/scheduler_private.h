@@ -32,6 +32,8 @@ struct lane *order_first(const struct class_pool *pool, enum lane_order order);
  * many there are. */
 int order_firsts(const struct scheduler *s, struct lane *firsts[static CLASSES]);
 bool lane_before(const struct lane *a, const struct lane *b);
+/* How many more seats of the class its waiting tasks could use, within what the class may have. */
+uint64_t order_wanted(const struct class_pool *pool);
 
 /* ---- scheduler_projects.c: names, settings, who may be forgotten ---- */
 
@@ -41,9 +43,13 @@ void projects_fini(struct scheduler *s);
 
 /* ---- scheduler_seats.c: the state of seats ---- */
 
-void seat_move(struct scheduler *s, struct seat *seat, enum seat_state state, bool retiring, int64_t now);
-/* A fresh seat gets its use by the first task that it serves. */
-void seat_bind(struct scheduler *s, struct seat *seat, struct project *p, enum isolation isolation);
+/* A run, whose task is set, takes a seat, and gives it back. */
+void seat_take(struct scheduler *s, struct seat *seat, struct run *run, enum isolation isolation, int64_t now);
+void seat_give(struct scheduler *s, struct run *run, bool spent, int64_t now);
+/* A seat for many that was held long enough, for a lane that finds no other; sets close_at when one will be. NULL: none. */
+struct seat *seat_to_close(struct scheduler *s, const struct lane *waiting, bool own_class, int64_t now);
+/* NULL: no seat of this class idles. */
+struct seat *seat_oldest_idle_of(const struct scheduler *s, enum task_class class);
 
 /* ---- scheduler.c ---- */
 

@@ -54,10 +54,20 @@ static void answer_cancel(struct session *s, const struct task *t, const struct 
         session_reply(s, WIRE_MESSAGE(cancel_reply), call->seq, &body);
 }
 
+static void answer_follow(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_follow_reply body = {0};
+
+        (void)record;
+        WIRE_SET(&body, follow_reply, state, wire_str(task_state_name(t->state)));
+        session_reply(s, WIRE_MESSAGE(follow_reply), call->seq, &body);
+}
+
 static void (*const answers[])(struct session *, const struct task *, const struct waiter *, struct bytes record) = {
         [WAITER_SUBMIT] = answer_submit,
         [WAITER_WAIT] = answer_wait,
         [WAITER_CANCEL] = answer_cancel,
+        [WAITER_FOLLOW] = answer_follow,
 };
 
 static struct bytes write_record(struct supervisor *s, const struct task *t)
@@ -86,6 +96,27 @@ void session_task_ended(struct task *t)
 
                 waiter_free(list_entry(node, struct waiter, by_task));
                 session_answer_now(call.session, t, &call);
+        }
+}
+
+void session_task_output(struct task *t, const struct wire_worker_output *output)
+{
+        struct wire_output event = {0};
+        char id[UUID_TEXT + 1];
+
+        uuid_format(&t->id, id);
+        WIRE_SET(&event, output, id, wire_str(id));
+        WIRE_SET(&event, output, attempt, t->n_attempts);
+        WIRE_SET(&event, output, stream, output->stream);
+        list_for_each(node, &t->waiters) {
+                struct waiter *w = list_entry(node, struct waiter, by_task);
+
+                if (!w->follows)
+                        continue;
+                WIRE_SET(&event, output, data,
+                        waiter_unseen(w, t->n_attempts, (unsigned int)output->stream, output->at, output->data));
+                if (event.data.len)
+                        session_reply(w->session, WIRE_MESSAGE(output), 0, &event);
         }
 }
 

@@ -40,6 +40,8 @@ static inline struct session *session_of(struct peer *p)
 /* Replies; a client that reads too slowly for it loses its session. */
 void session_reply(struct session *s, const struct wire_message *m, uint64_t seq, const void *body);
 
+/* Tells everybody who follows the task what it has written. */
+void session_task_output(struct task *t, const struct wire_worker_output *output);
 /* Tells everybody who waits for the task that it has ended. */
 void session_task_ended(struct task *t);
 /* Answers one call for a task that has ended before it came: SUBMIT (of a known key), WAIT, CANCEL. */

@@ -279,13 +279,7 @@ void spawner_link_kill(struct spawner_link *s)
                 kill(s->pid, SIGKILL);
 }
 
-int spawner_link_request(struct spawner_link *s, uint64_t token, uint64_t class, unsigned int slot)
+int spawner_link_request(struct spawner_link *s, uint64_t token, const struct wire_spawn *body)
 {
-        struct wire_spawn body = {0};
-
-        if (s->state != SPAWNER_READY)
-                return -EAGAIN;
-        WIRE_SET(&body, spawn, class, class);
-        WIRE_SET(&body, spawn, slot, slot);
-        return peer_send(&s->peer, WIRE_MESSAGE(spawn), token, &body);
+        return s->state == SPAWNER_READY ? peer_send(&s->peer, WIRE_MESSAGE(spawn), token, body) : -EAGAIN;
 }

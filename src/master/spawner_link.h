@@ -48,7 +48,7 @@ int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *pro
 void spawner_link_fini(struct spawner_link *s);
 
 /* Asks for a worker. -EAGAIN while the spawner is not ready. */
-int spawner_link_request(struct spawner_link *s, uint64_t token, uint64_t class, unsigned int slot);
+int spawner_link_request(struct spawner_link *s, uint64_t token, const struct wire_spawn *body);
 
 /* For a spawner that does not answer; a new one follows. */
 void spawner_link_kill(struct spawner_link *s);

@@ -13,6 +13,7 @@
 #include "master/registry.h"
 #include "master/scheduler.h"
 #include "master/spawner_link.h"
+#include "master/task_types.h"
 
 /* SERVING takes tasks; DRAINING refuses new ones, finishes the rest and stays; ENDING finishes what runs and then goes. */
 enum supervisor_state { SUPERVISOR_SERVING, SUPERVISOR_DRAINING, SUPERVISOR_ENDING };
@@ -22,6 +23,8 @@ enum { SUPERVISOR_SIGNALS = 9 };
 struct supervisor {
         const struct master_options *options;
         struct config config;
+        uint64_t settings; /* revision of what workers are told of it */
+        struct task_types types;
         struct loop loop;
         struct listener listener;
         struct spawner_link spawner;
@@ -35,6 +38,7 @@ struct supervisor {
         uint64_t n_sessions, last_session;
         struct list drain_waiters;
         struct buf scratch; /* for one record at a time */
+        struct buf settings_scratch;
         int64_t retry_after_ms; /* goes with the refusal that is being written; -1: none */
         int64_t started, started_wall;
         enum supervisor_state state;

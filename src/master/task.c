@@ -57,6 +57,7 @@ static void free_outcome(struct task_outcome *o)
         free_bytes(&o->value);
         free_bytes(&o->error);
         free_bytes(&o->logs);
+        free_bytes(&o->timings);
         free(o);
 }
 
@@ -165,13 +166,6 @@ void task_move(struct task *t, enum task_state to, struct list *list, int64_t no
 bool task_ended(const struct task *t)
 {
         return t->state >= TASK_SUCCEEDED;
-}
-
-const char *task_class_name(enum task_class class)
-{
-        static const char *const names[CLASSES] = {"js", "compile", "http", "shell", "program", "plugin"};
-
-        return names[class];
 }
 
 const char *task_state_name(enum task_state state)

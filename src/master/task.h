@@ -15,6 +15,7 @@
 #include "wire/message.h"
 
 struct project;
+struct task_type;
 
 /* The words are those of the record and of `list`; TASK_NEW is what was not accepted yet and has none. */
 #define TASK_STATES(X)                                                                                       \
@@ -34,8 +35,18 @@ enum task_state {
         TASK_STATE_COUNT,
 };
 
-/* As in the wire's spawn.class and task_options.isolation: the index of the word. */
-enum task_class { CLASS_JS, CLASS_COMPILE, CLASS_HTTP, CLASS_SHELL, CLASS_PROGRAM, CLASS_PLUGIN, CLASSES };
+/* Which workers can run a task. The built-in classes, and one for each handler of the operator's own (handlers.h). */
+enum { HANDLERS_MAX = 32 };
+enum task_class {
+        CLASS_JS,
+        CLASS_COMPILE,
+        CLASS_HTTP,
+        CLASS_SHELL,
+        CLASS_HANDLERS, /* the first of them */
+        CLASSES = CLASS_HANDLERS + HANDLERS_MAX,
+};
+
+/* As in the wire's task_options.isolation: the index of the word. */
 enum isolation { ISOLATION_HEAP, ISOLATION_PROJECT, ISOLATION_PROCESS }; /* a greater one is stricter */
 
 enum { TASK_PRIORITY_MAX = 10, TASK_PRIORITIES = 11 };
@@ -52,7 +63,7 @@ struct task_attempt {
 /* What an ended attempt left behind; the bytes are encoded values, owned, from malloc. */
 struct task_outcome {
         enum wire_code code;
-        struct bytes value, error, logs;
+        struct bytes value, error, logs, timings;
         struct bytes isolation; /* the layers that held, encoded; borrowed, never freed */
         bool truncated;
         int64_t run_ns, cpu_ns;
@@ -74,7 +85,7 @@ struct task {
         struct list node;       /* the scheduler's: the list of its state */
         struct heap_node timer; /* the scheduler's: when time alone does something to it; ended: the shell's */
         struct project *project;
-        const struct wire_message *type;
+        const struct task_type *type;
         uint64_t sequence; /* FIFO order; a new one each time it is queued */
 
         int64_t created, created_wall;
@@ -126,7 +137,6 @@ bool task_edge_allowed(enum task_state from, enum task_state to);
 /* Succeeded, failed, cancelled or dead. */
 bool task_ended(const struct task *t);
 const char *task_state_name(enum task_state state);
-const char *task_class_name(enum task_class class);
 
 /* The stricter of two. */
 static inline enum isolation isolation_max(enum isolation a, enum isolation b)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/buf.h"
 #include "base/list.h"
 
 #include <stdbool.h>
@@ -13,7 +14,9 @@
 struct session;
 struct task;
 
-enum waiter_kind { WAITER_SUBMIT, WAITER_WAIT, WAITER_CANCEL };
+enum waiter_kind { WAITER_SUBMIT, WAITER_WAIT, WAITER_CANCEL, WAITER_FOLLOW };
+
+enum { WAITER_STREAMS = 3 }; /* as in the wire's output.stream */
 
 struct waiter {
         struct list by_task, by_session;
@@ -24,8 +27,16 @@ struct waiter {
         enum waiter_kind kind;
         bool duplicate; /* a submit whose key named an earlier task */
         bool owns;      /* the task lives and dies with this call */
+        bool follows;   /* gets the task's output as it comes */
+        uint16_t attempt;              /* whose output it got last, from 1 */
+        uint64_t seen[WAITER_STREAMS]; /* bytes of that attempt's streams */
 };
 
-/* Like the call, of which seq, kind, bytes, duplicate and owns count. -ENOMEM. */
+/* Like the call, of which seq, kind, bytes, duplicate, owns and follows count. -ENOMEM. */
 int waiter_new(struct session *session, struct task *task, const struct waiter *call);
 void waiter_free(struct waiter *w);
+
+/* Whether anybody gets the task's output as it comes. */
+bool waiter_follows(const struct task *task);
+/* The part of a piece of output that this waiter has not seen, which it has from now on. Empty: none. */
+struct bytes waiter_unseen(struct waiter *w, unsigned int attempt, unsigned int stream, uint64_t at, struct bytes data);

@@ -1,4 +1,4 @@
-/* One worker process: its frames, its timers, its death. What follows from them is the pool's to say. */
+/* One worker process: its runs, its frames, its timers, its death. What follows from them is the pool's to say. */
 #include "master/worker.h"
 
 #include "base/clock.h"
@@ -16,7 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FRAME_SLACK = 1024 * 1024, OUT_MAX = CHANNEL_FRAME_MAX + FRAME_SLACK };
+/* OUTPUT_MAX: what a worker may send of a run's output after it was asked for it once. */
+enum { FRAME_SLACK = 1024 * 1024, OUT_MAX = CHANNEL_FRAME_MAX + FRAME_SLACK, OUTPUT_MAX = 64 * 1024 * 1024 };
 
 static struct worker *of_peer(struct peer *p)
 {
@@ -31,7 +32,47 @@ const char *worker_state_name(const struct worker *w)
                 return names[w->state];
         if (w->seat.state == SEAT_STARTING)
                 return "standby";
-        return w->seat.state == SEAT_BUSY ? "busy" : "idle";
+        return w->seat.n_runs ? "busy" : "idle";
+}
+
+/* ---- runs ---- */
+
+struct worker_run *worker_free_run(struct worker *w)
+{
+        for (uint32_t i = 0; i < w->n_runs; i++)
+                if (!w->runs[i].run.task)
+                        return &w->runs[i];
+        return NULL;
+}
+
+static struct worker_run *find_run(struct worker *w, uint64_t number)
+{
+        list_for_each(node, &w->seat.runs) {
+                struct worker_run *r = container_of(node, struct worker_run, run.node);
+
+                if (r->number == number)
+                        return r;
+        }
+        return NULL;
+}
+
+struct worker_run *worker_run_of(struct worker *w, const struct task *t)
+{
+        list_for_each(node, &w->seat.runs) {
+                struct worker_run *r = container_of(node, struct worker_run, run.node);
+
+                if (r->run.task == t)
+                        return r;
+        }
+        return NULL;
+}
+
+void worker_run_over(struct worker_run *r)
+{
+        ev_timer_stop(r->worker->pool->loop->ev, &r->deadline);
+        r->number = 0;
+        r->followed = false;
+        r->output_bytes = 0;
 }
 
 /* ---- signals and timers ---- */
@@ -50,6 +91,14 @@ static void watch_in(struct worker *w, int64_t ms)
         ev_timer_start(w->pool->loop->ev, &w->watch);
 }
 
+static void watch_heartbeats(struct worker *w)
+{
+        const struct config_worker *c = w->pool->config;
+
+        w->beats = true;
+        watch_in(w, c->heartbeat_interval * (c->missed_heartbeats + 1));
+}
+
 /* A silent worker is judged only after everything it may have said was heard: we may be the one who was slow. */
 static void check_heartbeat(struct worker *w)
 {
@@ -57,7 +106,7 @@ static void check_heartbeat(struct worker *w)
         int64_t allowed = c->heartbeat_interval * (c->missed_heartbeats + 1), silent;
 
         peer_drain(&w->peer);
-        if (w->state != WORKER_SERVING)
+        if (w->state != WORKER_SERVING || !w->beats)
                 return;
         silent = (clock_now() - w->last_heard) / NS_PER_MS;
         if (silent < allowed)
@@ -90,40 +139,66 @@ static void on_watch(struct ev_loop *ev, struct ev_timer *timer, int events)
 
 static void on_deadline(struct ev_loop *ev, struct ev_timer *timer, int events)
 {
-        struct worker *w = timer->data;
+        struct worker_run *r = timer->data;
+        struct worker *w = r->worker;
 
         (void)ev;
         (void)events;
         peer_drain(&w->peer);
-        if (w->seat.state != SEAT_BUSY || w->state != WORKER_SERVING || ev_is_active(&w->deadline))
+        if (!r->run.task || w->state != WORKER_SERVING || ev_is_active(&r->deadline))
                 return;
-        worker_kill(w, w->seat.task->cancel_asked ? WIRE_CANCELLED : WIRE_TIMEOUT, "its task did not end in time");
+        w->culprit = r;
+        worker_kill(w, r->run.task->cancel_asked ? WIRE_CANCELLED : WIRE_TIMEOUT, "its task did not end in time");
 }
 
-static void deadline_in(struct worker *w, int64_t ms)
+static void deadline_in(struct worker_run *r, int64_t ms)
 {
-        ev_timer_stop(w->pool->loop->ev, &w->deadline);
-        ev_timer_set(&w->deadline, loop_seconds(ms), 0.);
-        ev_timer_start(w->pool->loop->ev, &w->deadline);
+        struct ev_loop *ev = r->worker->pool->loop->ev;
+
+        ev_timer_stop(ev, &r->deadline);
+        ev_timer_set(&r->deadline, loop_seconds(ms), 0.);
+        ev_timer_start(ev, &r->deadline);
 }
 
 /* ---- frames ---- */
+
+/* What holds around a program is said by the one who closed it in; nobody says it twice. */
+static int take_layers(struct worker *w, struct bytes layers, bool by_program, struct wire_refusal *why)
+{
+        if ((w->kind == KIND_PROGRAM) == by_program || w->layers.len)
+                return wire_refuse(why, WIRE_BAD_FRAME, "layers that are not its own to tell");
+        if (testimony_check_layers(layers, why))
+                return 1;
+        w->layers = pool_intern_layers(w->pool, layers);
+        return 0;
+}
+
+static int on_locked(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        (void)seq;
+        return take_layers(of_peer(p), body->worker_locked.layers, false, why);
+}
 
 static int on_ready(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         struct worker *w = of_peer(p);
 
         (void)seq;
-        if (testimony_check_layers(body->worker_ready.layers, why))
+        if (WIRE_HAS(&body->worker_ready, worker_ready, layers) &&
+                take_layers(w, body->worker_ready.layers, true, why))
                 return 1;
+        if (!w->layers.len)
+                return wire_refuse(why, WIRE_BAD_FRAME, "ready without layers");
         p->state = WIRE_OPEN;
         /* It came too late and was killed already. */
         if (w->state != WORKER_STARTING)
                 return 0;
         w->state = WORKER_SERVING;
         w->last_heard = clock_now();
-        watch_in(w, w->pool->config->heartbeat_interval * (w->pool->config->missed_heartbeats + 1));
-        pool_worker_ready(w, body->worker_ready.layers);
+        ev_timer_stop(w->pool->loop->ev, &w->watch);
+        if (class_traits[w->kind].beats)
+                watch_heartbeats(w);
+        pool_worker_ready(w);
         return 0;
 }
 
@@ -133,6 +208,25 @@ static int on_beat(struct peer *p, uint64_t seq, const union wire_body *body, st
         (void)body;
         (void)why;
         of_peer(p)->last_heard = clock_now();
+        if (!of_peer(p)->beats && of_peer(p)->state == WORKER_SERVING)
+                watch_heartbeats(of_peer(p));
+        return 0;
+}
+
+static int on_output(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        const struct wire_worker_output *output = &body->worker_output;
+        struct worker *w = of_peer(p);
+        struct worker_run *r = find_run(w, output->run);
+
+        (void)seq;
+        w->last_heard = clock_now();
+        if (!r || !r->followed)
+                return wire_refuse(why, WIRE_BAD_FRAME, "output that nobody asked for");
+        r->output_bytes += output->data.len;
+        if (r->output_bytes > OUTPUT_MAX)
+                return wire_refuse(why, WIRE_BAD_FRAME, "more output than any limit allows");
+        w->pool->ops->on_output(w->pool, r, output);
         return 0;
 }
 
@@ -140,22 +234,24 @@ static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *bod
 {
         const struct wire_worker_run_reply *reply = &body->worker_run_reply;
         struct worker *w = of_peer(p);
+        struct worker_run *r = find_run(w, seq);
 
         w->last_heard = clock_now();
-        if (w->seat.state != SEAT_BUSY || seq != w->run)
+        if (!r)
                 return wire_refuse(why, WIRE_BAD_FRAME, "a result for run %llu, which is not under way",
                         (unsigned long long)seq);
         if (WIRE_HAS(reply, worker_run_reply, value) == WIRE_HAS(reply, worker_run_reply, error))
                 return wire_refuse(why, WIRE_BAD_FRAME, "a result must have either a value or an error");
         if (WIRE_HAS(reply, worker_run_reply, logs) && testimony_check_logs(reply->logs, why))
                 return 1;
-        ev_timer_stop(w->pool->loop->ev, &w->deadline);
-        return pool_worker_replied(w, reply, why);
+        return pool_worker_replied(r, reply, why);
 }
 
 static const struct peer_handler handlers[WIRE_IDS] = {
+        [WIRE_ID_worker_locked] = {on_locked},
         [WIRE_ID_worker_ready] = {on_ready},
         [WIRE_ID_worker_beat] = {on_beat},
+        [WIRE_ID_worker_output] = {on_output},
         [WIRE_ID_worker_run_reply] = {on_run_reply},
 };
 
@@ -229,6 +325,7 @@ static void bury(struct grave *g)
         ev_timer_stop(w->pool->loop->ev, &w->watch);
         if (w->has_peer)
                 peer_fini(&w->peer);
+        free(w->runs);
         free(w);
 }
 
@@ -245,7 +342,6 @@ static void on_death(struct ev_loop *ev, struct ev_io *io, int events)
                 return;
         ev_io_stop(ev, &w->death);
         ev_timer_stop(ev, &w->watch);
-        ev_timer_stop(ev, &w->deadline);
         peer_close(&w->peer);
         close(w->pidfd);
         w->pidfd = -1;
@@ -255,23 +351,41 @@ static void on_death(struct ev_loop *ev, struct ev_io *io, int events)
 
 /* ---- verbs ---- */
 
-struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot)
+static int make_runs(struct worker *w, uint32_t n)
+{
+        w->runs = calloc(n, sizeof(*w->runs));
+        if (!w->runs)
+                return error_origin(-ENOMEM);
+        w->n_runs = n;
+        for (uint32_t i = 0; i < n; i++) {
+                w->runs[i].worker = w;
+                ev_init(&w->runs[i].deadline, on_deadline);
+                w->runs[i].deadline.data = &w->runs[i];
+        }
+        return 0;
+}
+
+struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot, enum task_class class)
 {
         struct worker *w = calloc(1, sizeof(*w));
 
-        if (!w)
+        if (!w || make_runs(w, scheduler_capacity(pool->scheduler, class)) < 0) {
+                free(w);
                 return NULL;
+        }
         w->pool = pool;
+        w->class = (uint8_t)class;
+        w->kind = (uint8_t)task_types_kind(pool->types, class);
         w->id = id;
         w->slot = slot;
         w->pidfd = -1;
         w->requested_at = clock_now();
         w->grave.bury = bury;
         list_init(&w->node);
+        list_init(&w->seat.runs);
         ev_init(&w->death, on_death);
         ev_init(&w->watch, on_watch);
-        ev_init(&w->deadline, on_deadline);
-        w->death.data = w->watch.data = w->deadline.data = w;
+        w->death.data = w->watch.data = w;
         watch_in(w, pool->config->start_timeout);
         return w;
 }
@@ -298,25 +412,72 @@ void worker_abandon(pid_t pid, int channel_fd, int pidfd)
         close(pidfd);
 }
 
-int worker_run(struct worker *w, const struct task *t)
+int worker_run(struct worker_run *r)
 {
+        const struct task *t = r->run.task;
+        struct worker *w = r->worker;
         struct wire_worker_run body = {0};
 
+        r->number = ++w->last_run;
         WIRE_SET(&body, worker_run, task, t->payload);
         WIRE_SET(&body, worker_run, timeout, (uint64_t)(t->timeout / NS_PER_MS));
+        if (r->followed)
+                WIRE_SET(&body, worker_run, follow, true);
+        if (t->extra && t->extra->traceparent.len)
+                WIRE_SET(&body, worker_run, traceparent, t->extra->traceparent);
         if (t->timeout)
-                deadline_in(w, t->timeout / NS_PER_MS + w->pool->config->kill_grace);
-        return peer_send(&w->peer, WIRE_MESSAGE(worker_run), ++w->run, &body);
+                deadline_in(r, t->timeout / NS_PER_MS + w->pool->config->kill_grace);
+        return peer_send(&w->peer, WIRE_MESSAGE(worker_run), r->number, &body);
 }
 
-void worker_cancel(struct worker *w)
+int worker_configure(struct worker *w, struct bytes settings, uint64_t revision)
 {
-        /* The run goes along: a cancel that comes late must not touch the next task. */
-        union sigval run = {.sival_int = (int)w->run};
+        struct wire_worker_configure body = {0};
 
-        if (sigqueue(w->pid, SIGUSR1, run) < 0)
-                log_error("worker", "worker %u pid %d cannot be asked to cancel: %s", w->id, w->pid, strerror(errno));
-        deadline_in(w, w->pool->config->kill_grace);
+        WIRE_SET(&body, worker_configure, settings, settings);
+        w->settings = revision;
+        return peer_send(&w->peer, WIRE_MESSAGE(worker_configure), 0, &body);
+}
+
+/* A worker inside of a script hears signals only. The run goes along: what comes late must not touch the next task. */
+static int tell_by_signal(struct worker_run *r, int signal)
+{
+        union sigval run = {.sival_int = (int)r->number};
+
+        return sigqueue(r->worker->pid, signal, run) < 0 ? error_origin(-errno) : 0;
+}
+
+void worker_cancel(struct worker_run *r)
+{
+        struct worker *w = r->worker;
+        struct wire_worker_cancel body = {0};
+        int e;
+
+        WIRE_SET(&body, worker_cancel, run, r->number);
+        if (class_traits[w->kind].signalled)
+                e = tell_by_signal(r, SIGUSR1);
+        else
+                e = peer_send(&w->peer, WIRE_MESSAGE(worker_cancel), 0, &body);
+        if (e < 0)
+                log_error("worker", "worker %u pid %d cannot be asked to cancel: %s", w->id, w->pid, error_text(e));
+        deadline_in(r, w->pool->config->kill_grace);
+}
+
+void worker_follow(struct worker_run *r)
+{
+        struct worker *w = r->worker;
+        struct wire_worker_follow body = {0};
+        int e;
+
+        r->followed = true;
+        r->output_bytes = 0;
+        WIRE_SET(&body, worker_follow, run, r->number);
+        if (class_traits[w->kind].signalled)
+                e = tell_by_signal(r, SIGUSR2);
+        else
+                e = peer_send(&w->peer, WIRE_MESSAGE(worker_follow), 0, &body);
+        if (e < 0)
+                log_error("worker", "worker %u pid %d cannot be asked for its output: %s", w->id, w->pid, error_text(e));
 }
 
 void worker_end(struct worker *w, const char *reason)

@@ -18,8 +18,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Far more than the few bytes that the master sends. */
-enum { FRAME_MAX = 64 * 1024 };
+/* More than the command line and the paths of any handler. */
+enum { FRAME_MAX = 256 * 1024 };
 
 struct spawner {
         struct channel channel;

@@ -122,7 +122,7 @@ static void test_a_handler_that_changes_is_told(void **state)
                 "taskTypes.own.program: [\"/a\", \"x\"] -> none\n"
                 "taskTypes.own.plugin: none -> \"/a.so\"\n"
                 "taskTypes.http-request.allowPorts: [80, 443] -> [80]\n"
-                "taskTypes.more: none -> {\"enabled\": true, \"paths\": [], \"program\": [\"/m\"], \"processes\": 0}\n");
+                "taskTypes.more: none -> {\"enabled\": true, \"paths\": [], \"program\": [\"/m\"], \"network\": false, \"processes\": 0}\n");
         config_fini(&a);
         config_fini(&b);
 }

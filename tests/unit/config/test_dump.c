@@ -101,7 +101,7 @@ static void test_an_entry_shows_its_own_options_only(void **state)
         text = dump(&cfg);
         assert_non_null(strstr(text, "\"execute-module\": {\n            \"enabled\": true,\n            \"roots\": []\n        },"
                                      "\n        \"own\": {\n            \"enabled\": true,\n            \"paths\": [],\n"
-                                     "            \"program\": [\"/p\"],\n            \"processes\": 0\n        }"));
+                                     "            \"program\": [\"/p\"],\n            \"network\": false,\n            \"processes\": 0\n        }"));
         free(text);
         config_fini(&cfg);
 }

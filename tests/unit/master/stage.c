@@ -86,6 +86,17 @@ struct stage_seat *stage_seat_start(struct stage *st, enum task_class class)
         return NULL;
 }
 
+struct run *stage_free_run(struct seat *seat)
+{
+        struct stage_seat *x = stage_of(seat);
+
+        for (int i = 0; i < STAGE_RUNS; i++)
+                if (!x->runs[i].task)
+                        return &x->runs[i];
+        fail_msg("more than %d runs on a seat", STAGE_RUNS);
+        return NULL;
+}
+
 struct seat *stage_seat(struct stage *st)
 {
         struct stage_seat *x = stage_seat_start(st, CLASS_JS);
@@ -105,7 +116,7 @@ static void start(struct stage *st, struct task *t, struct seat *seat)
         if (st->on_run)
                 st->on_run(st, t, seat);
         assert_int_equal(task_attempt_begin(t, 1, 1, 0), 0);
-        scheduler_started(&st->s, t, seat, st->now);
+        scheduler_started(&st->s, t, seat, stage_free_run(seat), st->now);
         st->n_started++;
         st->last_started = t;
         st->last_seat = seat;
@@ -169,7 +180,7 @@ static bool take_step(struct stage *st, const struct autoscaler_step *step)
                         seat = &st->seats[i].seat;
         scheduler_seat_retire(&st->s, seat, st->now);
         st->n_retired++;
-        if (!seat->task)
+        if (!seat->n_runs)
                 leave(st, seat);
         return true;
 }
@@ -206,15 +217,15 @@ static void end_attempt(struct stage *st, struct seat *seat, int64_t run_ns, boo
 {
         struct attempt_use use = {.run_ns = run_ns, .seat_spent = crashed};
 
-        task_attempt_end(seat->task, WIRE_OK, crashed, 1);
-        scheduler_ended(&st->s, seat, &use, st->now);
-        if (seat->retiring)
+        task_attempt_end(seat_task(seat), WIRE_OK, crashed, 1);
+        scheduler_ended(&st->s, list_first_entry(&seat->runs, struct run, node), &use, st->now);
+        if (seat->retiring && !seat->n_runs)
                 leave(st, seat);
 }
 
 void stage_end(struct stage *st, struct seat *seat, enum task_state state, int64_t run_ns)
 {
-        struct task *t = seat->task;
+        struct task *t = seat_task(seat);
 
         end_attempt(st, seat, run_ns, false);
         scheduler_finish(&st->s, t, state, st->now);
@@ -222,7 +233,7 @@ void stage_end(struct stage *st, struct seat *seat, enum task_state state, int64
 
 void stage_end_retry(struct stage *st, struct seat *seat, int64_t at, int64_t run_ns, bool crashed)
 {
-        struct task *t = seat->task;
+        struct task *t = seat_task(seat);
 
         end_attempt(st, seat, run_ns, crashed);
         scheduler_retry(&st->s, t, at, st->now);
@@ -231,7 +242,7 @@ void stage_end_retry(struct stage *st, struct seat *seat, int64_t at, int64_t ru
 struct seat *stage_seat_of(struct stage *st, const struct task *t)
 {
         for (int i = 0; i < STAGE_SEATS; i++)
-                if (st->seats[i].live && st->seats[i].seat.task == t)
+                if (st->seats[i].live && seat_task(&st->seats[i].seat) == t)
                         return &st->seats[i].seat;
         return NULL;
 }
@@ -268,7 +279,7 @@ void stage_fini(struct stage *st)
 
         cancel_waiting(st);
         for (int i = 0; i < STAGE_SEATS; i++) {
-                if (st->seats[i].live && st->seats[i].seat.task)
+                while (st->seats[i].live && st->seats[i].seat.n_runs)
                         stage_end(st, &st->seats[i].seat, TASK_CANCELLED, 1);
                 if (st->seats[i].live)
                         leave(st, &st->seats[i].seat);

@@ -8,10 +8,11 @@
 #include "master/autoscaler.h"
 #include "master/scheduler.h"
 
-enum { STAGE_SEATS = 64 };
+enum { STAGE_SEATS = 64, STAGE_RUNS = 4 };
 
 struct stage_seat {
         struct seat seat;
+        struct run runs[STAGE_RUNS];
         bool live;
         int64_t due; /* for the simulation: when its start or its task is over */
 };
@@ -49,6 +50,8 @@ struct seat *stage_seat(struct stage *st);
 /* A seat that is being started. */
 struct stage_seat *stage_seat_start(struct stage *st, enum task_class class);
 struct stage_seat *stage_of(struct seat *seat);
+/* One that no task uses. */
+struct run *stage_free_run(struct seat *seat);
 void stage_settle(struct stage *st);
 
 /* The attempt on this seat ends after run_ns, and the task with it; a spent seat goes. */

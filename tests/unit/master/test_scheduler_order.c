@@ -89,8 +89,8 @@ static void share(enum isolation isolation, int seats, const int64_t cost[SHARER
                                 continue;
                         if (seat->state == SEAT_STARTING)
                                 scheduler_seat_ready(&st.s, seat, st.now);
-                        for (int k = 0; seat->task && k < SHARERS; k++)
-                                if (seat->task->project == p[k] && st.now - seat->task->since >= cost[k]) {
+                        for (int k = 0; seat->n_runs && k < SHARERS; k++)
+                                if (seat_task(seat)->project == p[k] && st.now - seat_task(seat)->since >= cost[k]) {
                                         got[k] += (double)cost[k];
                                         stage_end(&st, seat, TASK_SUCCEEDED, cost[k]);
                                 }

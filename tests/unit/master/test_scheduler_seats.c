@@ -200,6 +200,141 @@ static void test_retiring_seat_finishes_its_task(void **state)
         stage_fini(&st);
 }
 
+static struct task *submit_to(struct stage *st, const char *project, enum task_class class)
+{
+        struct task *t = stage_task(stage_project(st, project), 0);
+
+        t->class = (uint8_t)class;
+        t->isolation = ISOLATION_PROJECT;
+        assert_int_equal(stage_offer(st, t), WIRE_OK);
+        return t;
+}
+
+static struct seat *http_seat(struct stage *st)
+{
+        struct seat *seat = &stage_seat_start(st, CLASS_HTTP)->seat;
+
+        scheduler_seat_ready(&st->s, seat, st->now);
+        return seat;
+}
+
+static void test_a_seat_for_many_takes_as_many(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+
+        (void)state;
+        stage_init(&st, &config);
+        scheduler_set_class(&st.s, CLASS_HTTP, 3, 0, st.now);
+        seat = http_seat(&st);
+        for (int i = 0; i < 5; i++)
+                submit_to(&st, "p", CLASS_HTTP);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 3);
+        assert_int_equal(seat->state, SEAT_BUSY);
+        /* The two that are left would fill one more seat, not two. */
+        assert_int_equal(scheduler_load(&st.s).runnable, 1);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_int_equal(seat->state, SEAT_OPEN);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 4);
+        while (seat->n_runs) {
+                stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+                stage_settle(&st);
+        }
+        assert_int_equal(st.n_started, 5);
+        assert_int_equal(seat->state, SEAT_IDLE);
+        assert_int_equal(scheduler_load(&st.s).idle, 1);
+        stage_fini(&st);
+}
+
+/* Under load a seat for many never idles: it must not keep others out for ever, nor be closed at every chance. */
+static void test_a_seat_for_many_is_closed_for_those_who_wait(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+
+        (void)state;
+        config.max_seats = 1;
+        stage_init(&st, &config);
+        scheduler_set_class(&st.s, CLASS_HTTP, 3, 0, st.now);
+        seat = http_seat(&st);
+        submit_to(&st, "a", CLASS_HTTP);
+        submit_to(&st, "a", CLASS_HTTP);
+        submit_to(&st, "b", CLASS_HTTP);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 2);
+        assert_false(seat->retiring);
+        assert_int_equal(scheduler_next_wake(&st.s), seat->held_since + NS_PER_S);
+        st.now = seat->held_since + NS_PER_S;
+        assert_true(scheduler_decide(&st.s, st.now, &(struct decision){0}));
+        scheduler_seat_retire(&st.s, seat, st.now);
+        assert_int_equal(st.s.n_draining, 1);
+        assert_int_equal(scheduler_load(&st.s).seats, 0);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_true(seat->n_runs == 1 && seat->retiring);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_int_equal(st.s.n_draining, 0);
+        assert_false(stage_of(seat)->live);
+        http_seat(&st);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 3);
+        stage_fini(&st);
+}
+
+static void test_a_task_that_wants_a_process_has_a_seat_for_many_alone(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+
+        (void)state;
+        config.isolation = ISOLATION_PROCESS;
+        stage_init(&st, &config);
+        scheduler_set_class(&st.s, CLASS_HTTP, 3, 0, st.now);
+        seat = http_seat(&st);
+        submit_to(&st, "p", CLASS_HTTP);
+        submit_to(&st, "p", CLASS_HTTP);
+        submit_to(&st, "p", CLASS_HTTP);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 1);
+        assert_int_equal(seat->state, SEAT_BUSY);
+        assert_int_equal(scheduler_load(&st.s).runnable, 2);
+        stage_end(&st, seat, TASK_SUCCEEDED, MS(1));
+        assert_false(stage_of(seat)->live);
+        stage_fini(&st);
+}
+
+static void test_a_class_has_no_more_seats_than_it_may(void **state)
+{
+        struct scheduler_config config = stage_config();
+        enum task_class wanted = CLASS_JS;
+        struct stage st;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        stage_init(&st, &config);
+        scheduler_set_class(&st.s, CLASS_HANDLERS, 1, 1, st.now);
+        submit_to(&st, "a", CLASS_HANDLERS);
+        submit_to(&st, "b", CLASS_HANDLERS);
+        assert_true(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(wanted, CLASS_HANDLERS);
+        assert_int_equal(scheduler_load(&st.s).runnable, 1);
+        scheduler_seat_ready(&st.s, &stage_seat_start(&st, CLASS_HANDLERS)->seat, st.now);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 1);
+        assert_false(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(scheduler_load(&st.s).runnable, 0);
+        /* Its seat is bound to another project: idle, it makes room for the one who waits. */
+        stage_end(&st, st.last_seat, TASK_SUCCEEDED, MS(1));
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 1);
+        assert_true(scheduler_wanted_class(&st.s, &wanted));
+        stage_fini(&st);
+}
+
 static void test_load_is_not_capped(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -226,6 +361,10 @@ int main(void)
                 cmocka_unit_test(test_strictest_isolation_wins),
                 cmocka_unit_test(test_process_isolation_spends_the_seat),
                 cmocka_unit_test(test_retiring_seat_finishes_its_task),
+                cmocka_unit_test(test_a_seat_for_many_takes_as_many),
+                cmocka_unit_test(test_a_seat_for_many_is_closed_for_those_who_wait),
+                cmocka_unit_test(test_a_task_that_wants_a_process_has_a_seat_for_many_alone),
+                cmocka_unit_test(test_a_class_has_no_more_seats_than_it_may),
                 cmocka_unit_test(test_load_is_not_capped),
         };
 

@@ -153,7 +153,7 @@ static void check_tasks(struct world *w)
                 assert_true(t->n_attempts <= t->max_attempts + t->quarantined);
         }
         for (int i = 0; i < STAGE_SEATS; i++)
-                busy += w->st.seats[i].live && w->st.seats[i].seat.task;
+                busy += w->st.seats[i].live && w->st.seats[i].seat.n_runs;
         assert_int_equal(busy, n[TASK_RUNNING]);
         assert_int_equal(n[TASK_QUEUED], w->st.s.counts.queued);
         assert_int_equal(n[TASK_DELAYED], w->st.s.counts.delayed);
@@ -291,7 +291,7 @@ static void maybe_revive(struct world *w, struct task *t)
 static void end_attempt(struct world *w, struct stage_seat *x)
 {
         static const struct retry_policy policy = {.backoff = 2, .delay_max = NS_PER_S, .jitter = 0.2};
-        struct task *t = x->seat.task;
+        struct task *t = seat_task(&x->seat);
         int64_t run = 1 + (int64_t)(draw(w) % (uint64_t)(20 * NS_PER_MS));
         bool crashed = chance(w, 5);
         struct attempt_use use = {.run_ns = run, .seat_spent = crashed};
@@ -302,7 +302,7 @@ static void end_attempt(struct world *w, struct stage_seat *x)
                 code = chance(w, 80) ? WIRE_TASK_ERROR : WIRE_SYNTAX_ERROR;
         own(w, t->project)->running--;
         task_attempt_end(t, code, crashed, 1);
-        scheduler_ended(&w->st.s, &x->seat, &use, w->st.now);
+        scheduler_ended(&w->st.s, list_first_entry(&x->seat.runs, struct run, node), &use, w->st.now);
         if (x->seat.retiring) {
                 scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
                 x->live = false;
@@ -337,7 +337,7 @@ static void pass(struct world *w)
                 x->due = INT64_MAX;
                 if (x->seat.state == SEAT_STARTING)
                         scheduler_seat_ready(&w->st.s, &x->seat, w->st.now);
-                else if (x->seat.task)
+                else if (x->seat.n_runs)
                         end_attempt(w, x);
         }
 }
@@ -353,7 +353,7 @@ static void lose_seat(struct world *w)
 {
         struct stage_seat *x = &w->st.seats[below(w, STAGE_SEATS)];
 
-        if (!x->live || x->seat.task)
+        if (!x->live || x->seat.n_runs)
                 return;
         scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
         x->live = false;

@@ -1,5 +1,6 @@
 /* Finding tasks again, letting go of old ones, and the records that are made of them. */
 #include "master/registry.h"
+#include "master/task_types.h"
 
 #include "base/clock.h"
 #include "master/record.h"
@@ -37,6 +38,8 @@ static struct bytes text(const char *s)
         return bytes_dup(wire_str(s));
 }
 
+static const struct task_type type = {.name = "execute-code"};
+
 static struct task *add(const char *project, const char *key, int64_t ttl)
 {
         struct task *t = task_new(uuid_new(), text("\x81\xa4type\xac" "execute-code"));
@@ -44,7 +47,7 @@ static struct task *add(const char *project, const char *key, int64_t ttl)
         int64_t retry_after;
 
         assert_non_null(t);
-        t->type = WIRE_MESSAGE(execute_code);
+        t->type = &type;
         t->created = now;
         t->created_wall = 1000;
         t->result_ttl = ttl;
@@ -242,6 +245,7 @@ static void test_record_of_a_task_that_ran(void **state)
 {
         struct task *t = add("p", NULL, 0);
         struct seat seat;
+        struct run run;
         struct attempt_use use = {.run_ns = 5};
         struct task_outcome *o;
 
@@ -249,14 +253,14 @@ static void test_record_of_a_task_that_ran(void **state)
         scheduler_seat_added(&scheduler, &seat, CLASS_JS);
         scheduler_seat_ready(&scheduler, &seat, now);
         assert_int_equal(task_attempt_begin(t, 1, 2, 3), 0);
-        scheduler_started(&scheduler, t, &seat, now);
+        scheduler_started(&scheduler, t, &seat, &run, now);
         EXPECT_KEYS(t, IDENTITY);
         task_attempt_end(t, WIRE_OK, false, 4);
         o = task_outcome_reset(t);
         o->value = text("\xc0");
         o->logs = text("\x90");
         o->isolation = wire_str("\x81\xa7seccomp\xa8" "enforced");
-        scheduler_ended(&scheduler, &seat, &use, now);
+        scheduler_ended(&scheduler, &run, &use, now);
         scheduler_finish(&scheduler, t, TASK_SUCCEEDED, now);
         registry_keep(&registry, t);
         EXPECT_KEYS(t, IDENTITY, OUTCOME, "value", "logs", "isolation");
