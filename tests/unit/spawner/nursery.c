@@ -16,11 +16,12 @@
 
 static int64_t (*const *worker_bids)(void);
 
-static void run(int fd, struct bytes layers)
+static void run(int fd, const struct wire_spawn *ask, struct bytes layers)
 {
         uint32_t len = (uint32_t)layers.len;
         uint8_t bid;
 
+        (void)ask;
         if (write(fd, &len, sizeof(len)) != sizeof(len) || write(fd, layers.data, layers.len) != (ssize_t)layers.len)
                 _exit(1);
         while (read(fd, &bid, 1) == 1) {
