@@ -40,6 +40,8 @@ static _Noreturn void become_worker(
 
         signals_of_worker();
         set_name(class->name);
+        if (class->load && class->load(ask) < 0)
+                _exit(WORKER_EXIT_LOAD);
         buf_init(&layers, 0);
         r = lockdown_apply(l, &layers);
         if (r)

@@ -18,6 +18,9 @@ struct spawner_class {
         int (*prepare)(const struct wire_spawn_setup *setup);
         bool nonblocking; /* its channel is polled; else it blocks */
         bool jailer;      /* locks up what it runs (sandbox/jail.h), and tells those layers itself */
+        /* In the child, while it may still read files: what the class keeps out of the spawner, for example a shared
+         * object. ask is the message that it was asked for with. Negative: this worker ends. NULL: nothing to load. */
+        int (*load)(const struct wire_spawn *ask);
         /* In the locked-down child. The channel is a stream socket; ask is the message that it was asked for with; layers
          * is an encoded map {layer: "enforced"|"partial"|"absent"}. Both are good for as long as the process lives. */
         __attribute__((noreturn)) void (*run)(int channel_fd, const struct wire_spawn *ask, struct bytes layers);
