@@ -1,14 +1,13 @@
 /* From syscalls.def to a program for the kernel. libseccomp does the BPF, on the way through a memory file.
  */
 #include "sandbox/filter.h"
+#include "sandbox/conditions.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,7 +27,6 @@ const size_t filter_n_rules = sizeof(filter_rules) / sizeof(filter_rules[0]);
 
 static const uint32_t kernel_actions[FILTER_ACTIONS] = {
         [FILTER_ALLOW] = SCMP_ACT_ALLOW,
-        [FILTER_NOEXEC] = SCMP_ACT_ALLOW,
         [FILTER_REFUSE] = SCMP_ACT_ERRNO(EACCES),
         [FILTER_ABSENT] = SCMP_ACT_ERRNO(ENOSYS),
         [FILTER_KILL] = SCMP_ACT_KILL_PROCESS,
@@ -46,18 +44,28 @@ enum filter_action filter_answer(const struct filter_rule *rule, enum profile pr
         return starts && rule->start < rule->action[profile] ? rule->start : rule->action[profile];
 }
 
-/* What is asked for is the third argument of mmap and of mprotect alike: any other protection gets the rest's
- * answer. */
+static int add_conditions(scmp_filter_ctx ctx, int number, enum filter_action action)
+{
+        int r = 0;
+
+        for (size_t i = 0; !r && i < filter_n_conditions; i++) {
+                const struct filter_condition *c = &filter_conditions[i];
+
+                if (c->action == action)
+                        r = seccomp_rule_add_array(ctx, kernel_actions[c->answer], number, c->n_tests, c->tests);
+        }
+        return r;
+}
+
+/* Without a condition that holds, a call that has some gets the rest's answer: that must be no milder. */
 static int add_rule(scmp_filter_ctx ctx, const struct filter_rule *rule, enum filter_action answer,
         enum filter_action rest)
 {
+        if (answer > FILTER_ALLOW && answer < FILTER_REFUSE)
+                return add_conditions(ctx, rule->number, answer);
         if (kernel_actions[answer] == kernel_actions[rest])
                 return 0;
-        if (answer != FILTER_NOEXEC)
-                return seccomp_rule_add(ctx, kernel_actions[answer], rule->number, 0);
-        assert(rest == FILTER_KILL);
-        return seccomp_rule_add(
-                ctx, SCMP_ACT_ALLOW, rule->number, 1, SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+        return seccomp_rule_add(ctx, kernel_actions[answer], rule->number, 0);
 }
 
 static int add_rules(scmp_filter_ctx ctx, enum profile profile, bool starts)

@@ -10,10 +10,17 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* From the mildest to the strictest. */
+/* From the mildest to the strictest. Those between ALLOW and REFUSE look at the arguments. */
 enum filter_action {
         FILTER_ALLOW,
         FILTER_NOEXEC,
+        FILTER_RDONLY,
+        FILTER_INET,
+        FILTER_OPTION,
+        FILTER_PAIR,
+        FILTER_FLAGS,
+        FILTER_PENDING,
+        FILTER_THREAD,
         FILTER_REFUSE,
         FILTER_ABSENT,
         FILTER_KILL,

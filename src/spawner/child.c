@@ -32,25 +32,28 @@ static void set_name(const char *class)
 }
 
 /* Nothing here may return: above lies the spawner's loop, with its channel to the master. */
-static _Noreturn void become_worker(const struct spawner_class *class, const struct lockdown *l)
+static _Noreturn void become_worker(
+        const struct spawner_class *class, const struct lockdown *l, const struct wire_spawn *ask)
 {
         struct buf layers;
         int r;
 
         signals_of_worker();
         set_name(class->name);
+        if (class->load && class->load(ask) < 0)
+                _exit(WORKER_EXIT_LOAD);
         buf_init(&layers, 0);
         r = lockdown_apply(l, &layers);
         if (r)
                 _exit(r == -ESRCH ? WORKER_EXIT_ORPHAN : WORKER_EXIT_LOCKDOWN);
-        class->run(LOCKDOWN_CHANNEL_FD, buf_bytes(&layers));
+        class->run(LOCKDOWN_CHANNEL_FD, ask, buf_bytes(&layers));
 }
 
-pid_t child_start(const struct spawner_class *class, const struct lockdown *l, int *pidfd)
+pid_t child_start(const struct spawner_class *class, const struct lockdown *l, const struct wire_spawn *ask, int *pidfd)
 {
         pid_t pid = clone_sibling(pidfd);
 
         if (!pid)
-                become_worker(class, l);
+                become_worker(class, l, ask);
         return pid < 0 ? error_origin(-errno) : pid;
 }

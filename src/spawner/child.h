@@ -5,4 +5,4 @@
 #include "spawner/spawner.h"
 
 /* Forks a child of the master. In the spawner: its pid, and *pidfd; or negative. In the child: never returns. */
-pid_t child_start(const struct spawner_class *class, const struct lockdown *l, int *pidfd);
+pid_t child_start(const struct spawner_class *class, const struct lockdown *l, const struct wire_spawn *ask, int *pidfd);

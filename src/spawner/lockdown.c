@@ -1,5 +1,5 @@
 /*
- * The layers of a js worker, in the order in which they are laid: what needs more rights first, the system call filter
+ * The layers of a worker, in the order in which they are laid: what needs more rights first, the system call filter
  * last, since nothing can be arranged behind it. poppo-sandbox(7) says what each is for.
  */
 #include "spawner/lockdown.h"
@@ -125,15 +125,16 @@ static const struct layer {
         const char *name;
         /* An enum layer_state, or negative: this process must end. */
         int (*apply)(const struct lockdown *l);
+        bool jail; /* a jailer lays it around what it runs, instead of around itself */
 } layers[] = {
-        {"session", layer_session},
-        {"closedFds", layer_descriptors},
-        {"environment", layer_environment},
-        {"rlimits", rlimits_apply},
-        {"parentDeath", layer_parent_death},
-        {"notDumpable", layer_not_dumpable},
-        {"noNewPrivs", layer_no_new_privs},
-        {"seccomp", layer_seccomp},
+        {"session", layer_session, false},
+        {"closedFds", layer_descriptors, false},
+        {"environment", layer_environment, false},
+        {"rlimits", rlimits_apply, true},
+        {"parentDeath", layer_parent_death, false},
+        {"notDumpable", layer_not_dumpable, false},
+        {"noNewPrivs", layer_no_new_privs, true},
+        {"seccomp", layer_seccomp, true},
 };
 
 enum { N_LAYERS = sizeof(layers) / sizeof(layers[0]) };
@@ -144,15 +145,22 @@ static const char *const state_words[LAYER_STATES] = {
 int lockdown_apply(const struct lockdown *l, struct buf *out)
 {
         struct pack p;
+        uint32_t n = 0;
+        size_t mark;
 
         pack_init(&p, out);
-        pack_map(&p, N_LAYERS);
+        mark = pack_map_open(&p);
         for (int i = 0; i < N_LAYERS; i++) {
-                int state = layers[i].apply(l);
+                int state;
 
+                if (l->jailer && layers[i].jail)
+                        continue;
+                state = layers[i].apply(l);
                 if (state < 0)
                         return state;
                 pack_entry_text(&p, layers[i].name, state_words[state]);
+                n++;
         }
+        pack_map_close(&p, mark, n);
         return p.error;
 }

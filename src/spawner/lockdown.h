@@ -22,6 +22,7 @@ struct lockdown {
         uint64_t mapped_bytes; /* address space in use before the fork */
         pid_t parent;          /* the master */
         int channel_fd;
+        bool jailer; /* leaves out the layers that it lays around what it runs, and tells those itself */
 };
 
 /* In the spawner: leaves the environment as its children must have it. They only check that it still is. */

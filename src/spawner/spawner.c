@@ -122,9 +122,9 @@ static int prepare_class(struct spawner *s, size_t i)
         if (profile < 0)
                 return profile;
         s->lockdowns[i] = (struct lockdown){.setup = &s->setup, .filter = &s->filters[i], .parent = s->master,
-                .profile = (enum profile)profile};
+                .profile = (enum profile)profile, .jailer = class->jailer};
         /* Under such a tool no child loads it, and valgrind does not even let it be built. */
-        r = instrumented() ? 0 : filter_build(&s->filters[i], (enum profile)profile, false);
+        r = class->jailer || instrumented() ? 0 : filter_build(&s->filters[i], (enum profile)profile, false);
         if (!r && class->prepare)
                 r = class->prepare(&s->setup);
         if (r)
@@ -170,7 +170,8 @@ static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *wh
 }
 
 /* A js worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
-static int make_worker(const struct spawner_class *class, struct lockdown *l, int fds[static 2], pid_t *pid)
+static int make_worker(const struct spawner_class *class, struct lockdown *l, const struct wire_spawn *ask,
+        int fds[static 2], pid_t *pid)
 {
         int pair[2], r = fd_pair(pair);
 
@@ -180,7 +181,7 @@ static int make_worker(const struct spawner_class *class, struct lockdown *l, in
         l->channel_fd = pair[1];
         r = class->nonblocking ? 0 : fd_set_nonblock(pair[1], 0);
         if (!r) {
-                *pid = child_start(class, l, &fds[1]);
+                *pid = child_start(class, l, ask, &fds[1]);
                 r = *pid < 0 ? (int)*pid : 0;
         }
         close(pair[1]);
@@ -188,7 +189,7 @@ static int make_worker(const struct spawner_class *class, struct lockdown *l, in
 }
 
 /* A reply that does not get out leaves a worker that nobody knows: it sees its channel closed, and ends. */
-static int spawn_one(struct spawner *s, size_t i, uint64_t seq)
+static int spawn_one(struct spawner *s, size_t i, uint64_t seq, const struct wire_spawn *ask)
 {
         CLEANUP(cleanup_close) int channel = -1;
         CLEANUP(cleanup_close) int pidfd = -1;
@@ -197,7 +198,7 @@ static int spawn_one(struct spawner *s, size_t i, uint64_t seq)
         int fds[2] = {-1, -1}, r;
         pid_t pid = -1;
 
-        r = make_worker(&s->classes[i], &s->lockdowns[i], fds, &pid);
+        r = make_worker(&s->classes[i], &s->lockdowns[i], ask, fds, &pid);
         channel = fds[0];
         pidfd = fds[1];
         if (r) {
@@ -221,7 +222,7 @@ static int handle_spawn(struct spawner *s, uint64_t seq, struct bytes frame)
         word = wire_word(m->fields[WIRE_AT_spawn_class].words, body.class);
         for (size_t i = 0; i < s->n_classes; i++)
                 if (wire_str_is(word, s->classes[i].name))
-                        return spawn_one(s, i, seq);
+                        return spawn_one(s, i, seq, &body);
         wire_refuse(&why, WIRE_UNKNOWN_TYPE, "this spawner makes no %.*s workers", (int)word.len, (const char *)word.data);
         return refuse(s, seq, &why);
 }

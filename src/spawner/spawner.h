@@ -17,9 +17,13 @@ struct spawner_class {
         /* Once, before any fork. Negative: the spawner gives up. NULL: nothing to prepare. */
         int (*prepare)(const struct wire_spawn_setup *setup);
         bool nonblocking; /* its channel is polled; else it blocks */
-        /* In the locked-down child. The channel is a stream socket; layers is an encoded map
-         * {layer: "enforced"|"partial"|"absent"}, good for as long as the process lives. */
-        __attribute__((noreturn)) void (*run)(int channel_fd, struct bytes layers);
+        bool jailer;      /* locks up what it runs (sandbox/jail.h), and tells those layers itself */
+        /* In the child, while it may still read files: what the class keeps out of the spawner, for example a shared
+         * object. ask is the message that it was asked for with. Negative: this worker ends. NULL: nothing to load. */
+        int (*load)(const struct wire_spawn *ask);
+        /* In the locked-down child. The channel is a stream socket; ask is the message that it was asked for with; layers
+         * is an encoded map {layer: "enforced"|"partial"|"absent"}. Both are good for as long as the process lives. */
+        __attribute__((noreturn)) void (*run)(int channel_fd, const struct wire_spawn *ask, struct bytes layers);
 };
 
 /* Serves on the channel until it closes; takes over the whole process (descriptors, signals, environment). Expects

@@ -185,8 +185,9 @@ static void announce(struct bytes layers)
         flush();
 }
 
-_Noreturn void worker_js_run(int channel_fd, struct bytes layers)
+_Noreturn void worker_js_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers)
 {
+        (void)ask;
         if (open_buffers(channel_fd) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         if (deadline_start(channel_fd, worker.setup.heartbeat_ms) < 0)

@@ -3,16 +3,23 @@
 #include "sandbox/instrument.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <cmocka.h>
 
 #if defined(__x86_64__)
@@ -84,23 +91,117 @@ static const struct filter_rule *rule_of(int number)
         return NULL;
 }
 
-static uint32_t expected(enum filter_action action, bool asks_exec)
+/* What the table's words mean, said a second time. */
+static bool socket_is_inet(const __u64 *a)
+{
+        uint32_t family = (uint32_t)a[0], type = (uint32_t)a[1] & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK);
+        uint32_t protocol = (uint32_t)a[2];
+
+        if (family != AF_INET && family != AF_INET6)
+                return false;
+        return (type == SOCK_STREAM && (!protocol || protocol == IPPROTO_TCP)) ||
+                (type == SOCK_DGRAM && (!protocol || protocol == IPPROTO_UDP));
+}
+
+static bool is_known_option(const __u64 *a)
+{
+        uint32_t level = (uint32_t)a[1], option = (uint32_t)a[2];
+
+        return (level == IPPROTO_TCP && option == TCP_NODELAY) || (level == IPPROTO_IP && option == IP_RECVERR) ||
+                (level == IPPROTO_IPV6 && option == IPV6_RECVERR);
+}
+
+static bool is_stream_pair(const __u64 *a)
+{
+        return (uint32_t)a[0] == AF_UNIX && !(uint32_t)a[2] &&
+                ((uint32_t)a[1] & ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) == SOCK_STREAM;
+}
+
+static bool is_flags(const __u64 *a)
+{
+        uint32_t command = (uint32_t)a[1];
+
+        return command == F_GETFD || command == F_SETFD || command == F_GETFL || command == F_SETFL;
+}
+
+static bool is_thread(const __u64 *a)
+{
+        const uint64_t may = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SYSVSEM | CLONE_SIGHAND | CLONE_THREAD |
+                CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+
+        return (a[0] & CLONE_THREAD) && !(a[0] & ~may);
+}
+
+static enum filter_action meaning(enum filter_action action, const __u64 *a, enum filter_action rest)
+{
+        switch (action) {
+        case FILTER_NOEXEC:
+                return a[2] & PROT_EXEC ? rest : FILTER_ALLOW;
+        case FILTER_RDONLY:
+                if (a[2] & (O_CREAT | O_TRUNC | O_PATH | O_WRONLY | O_RDWR))
+                        return FILTER_REFUSE;
+                return FILTER_ALLOW;
+        case FILTER_INET:
+                if ((uint32_t)a[0] == AF_UNIX || (uint32_t)a[0] == AF_NETLINK)
+                        return FILTER_REFUSE;
+                return socket_is_inet(a) ? FILTER_ALLOW : rest;
+        case FILTER_OPTION:
+                return is_known_option(a) ? FILTER_ALLOW : rest;
+        case FILTER_PAIR:
+                return is_stream_pair(a) ? FILTER_ALLOW : rest;
+        case FILTER_FLAGS:
+                return is_flags(a) ? FILTER_ALLOW : rest;
+        case FILTER_PENDING:
+                return (uint32_t)a[1] == FIONREAD ? FILTER_ALLOW : rest;
+        case FILTER_THREAD:
+                return is_thread(a) ? FILTER_ALLOW : rest;
+        default:
+                return action;
+        }
+}
+
+static uint32_t expected(enum filter_action action, const __u64 *args, enum filter_action rest)
 {
         const uint32_t outcomes[FILTER_ACTIONS] = {
                 [FILTER_KILL] = SECCOMP_RET_KILL_PROCESS,
                 [FILTER_ALLOW] = SECCOMP_RET_ALLOW,
                 [FILTER_REFUSE] = SECCOMP_RET_ERRNO | EACCES,
                 [FILTER_ABSENT] = SECCOMP_RET_ERRNO | ENOSYS,
-                [FILTER_NOEXEC] = asks_exec ? SECCOMP_RET_KILL_PROCESS : SECCOMP_RET_ALLOW,
         };
 
-        return outcomes[action];
+        return outcomes[meaning(action, args, rest)];
+}
+
+/* Arguments that some row may care for, each also with rubbish in the half that the kernel does not look at. */
+static const uint64_t interesting[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 25, 41, 132, 262, O_CREAT, O_TRUNC | O_WRONLY,
+        O_PATH, O_RDWR | O_CLOEXEC, O_CLOEXEC, SOCK_STREAM | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+        SOCK_RAW | SOCK_NONBLOCK, F_SETOWN, F_SETSIG, F_DUPFD_CLOEXEC, FIONREAD, TIOCSTI, SIGCHLD, CLONE_THREAD,
+        CLONE_VM | CLONE_VFORK | SIGCHLD, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, CLONE_THREAD | CLONE_NEWUSER,
+        CLONE_THREAD | CLONE_PARENT, 0x3d0f00, 0x3d0f00 | CLONE_PIDFD, 0x3d0f00 | SIGCHLD, PROT_READ | PROT_EXEC, UINT64_MAX};
+enum { N_INTERESTING = sizeof(interesting) / sizeof(interesting[0]), HALVES = 2 };
+
+static void check_arguments(int nr, enum filter_action action, enum filter_action rest)
+{
+        for (size_t i = 0; i < N_INTERESTING; i++)
+                for (size_t k = 0; k < N_INTERESTING; k++)
+                        for (size_t m = 0; m < N_INTERESTING * HALVES; m++) {
+                                uint64_t high = m % HALVES ? UINT64_C(0xdead) << 32 : 0;
+                                struct seccomp_data data = {.nr = nr, .arch = own_arch,
+                                        .args = {interesting[i] | high, interesting[k] | high, interesting[m / HALVES] | high}};
+
+                                if (outcome(&data) != expected(action, data.args, rest))
+                                        fail_msg("call %d with 0x%llx, 0x%llx, 0x%llx", nr, (unsigned long long)data.args[0],
+                                                (unsigned long long)data.args[1], (unsigned long long)data.args[2]);
+                        }
+}
+
+static bool looks_at_arguments(enum filter_action action)
+{
+        return action > FILTER_ALLOW && action < FILTER_REFUSE;
 }
 
 static void check_every_number(enum profile profile, bool starts)
 {
-        static const uint64_t protections[] = {0, PROT_READ, PROT_READ | PROT_WRITE, PROT_EXEC,
-                PROT_READ | PROT_WRITE | PROT_EXEC, UINT64_MAX};
         size_t met = 0;
 
         for (int nr = 0; nr < NUMBERS; nr++) {
@@ -108,11 +209,14 @@ static void check_every_number(enum profile profile, bool starts)
                 enum filter_action action = rule ? filter_answer(rule, profile, starts) : filter_rest(profile);
 
                 met += rule != NULL;
-                for (size_t p = 0; p < sizeof(protections) / sizeof(protections[0]); p++) {
-                        struct seccomp_data data = {.nr = nr, .arch = own_arch, .args = {0, 0, protections[p]}};
+                for (size_t i = 0; i < N_INTERESTING; i++) {
+                        struct seccomp_data data = {.nr = nr, .arch = own_arch,
+                                .args = {interesting[i], interesting[i], interesting[i]}};
 
-                        assert_int_equal(outcome(&data), expected(action, protections[p] & PROT_EXEC));
+                        assert_int_equal(outcome(&data), expected(action, data.args, filter_rest(profile)));
                 }
+                if (looks_at_arguments(action))
+                        check_arguments(nr, action, filter_rest(profile));
         }
         /* Every row was among them, unless the machine has no such call. */
         for (size_t i = 0; i < filter_n_rules; i++)

@@ -16,11 +16,12 @@
 
 static int64_t (*const *worker_bids)(void);
 
-static void run(int fd, struct bytes layers)
+static void run(int fd, const struct wire_spawn *ask, struct bytes layers)
 {
         uint32_t len = (uint32_t)layers.len;
         uint8_t bid;
 
+        (void)ask;
         if (write(fd, &len, sizeof(len)) != sizeof(len) || write(fd, layers.data, layers.len) != (ssize_t)layers.len)
                 _exit(1);
         while (read(fd, &bid, 1) == 1) {
@@ -32,7 +33,17 @@ static void run(int fd, struct bytes layers)
         _exit(0);
 }
 
-static const struct spawner_class classes[] = {{.name = "js", .run = (__typeof__(classes->run))run}};
+int (*nursery_load)(const struct wire_spawn *ask);
+
+static int load(const struct wire_spawn *ask)
+{
+        return nursery_load ? nursery_load(ask) : 0;
+}
+
+static const struct spawner_class classes[] = {
+        {.name = "js", .run = (__typeof__(classes->run))run},
+        {.name = "http", .load = load, .run = (__typeof__(classes->run))run},
+};
 
 static size_t image_bytes(void)
 {
@@ -74,7 +85,7 @@ void nursery_open(struct nursery *n, int64_t (*const *bids)(void), const struct 
         n->spawner = fork();
         assert_true(n->spawner >= 0);
         if (!n->spawner)
-                _exit(spawner_main(pair[1], classes, 1, image_bytes));
+                _exit(spawner_main(pair[1], classes, sizeof(classes) / sizeof(classes[0]), image_bytes));
         close(pair[1]);
         assert_int_equal(fd_set_nonblock(pair[0], 0), 0);
         channel_init(&n->channel, pair[0], 65536, 65536);
@@ -117,13 +128,12 @@ static bool read_whole(int fd, void *to, size_t n)
         return true;
 }
 
-void infant_spawn(struct nursery *n, struct infant *w)
+void infant_conceive(struct nursery *n, uint64_t class, struct infant *w)
 {
-        struct bytes frame = nursery_ask(n, 0);
+        struct bytes frame = nursery_ask(n, class);
         struct wire_spawn_reply reply;
         struct wire_refusal why;
         struct wire_head head;
-        uint32_t len;
 
         assert_int_equal(wire_open(frame, &head, &why), 0);
         assert_true(head.is_reply && head.ok && head.seq == 7);
@@ -133,10 +143,22 @@ void infant_spawn(struct nursery *n, struct infant *w)
         w->pidfd = channel_take_fd(&n->channel);
         assert_true(w->channel >= 0 && w->pidfd >= 0);
         assert_int_equal(fd_set_nonblock(w->channel, 0), 0);
+}
+
+void infant_spawn_class(struct nursery *n, uint64_t class, struct infant *w)
+{
+        uint32_t len;
+
+        infant_conceive(n, class, w);
         assert_true(read_whole(w->channel, &len, sizeof(len)));
         assert_true(len <= sizeof(w->layers));
         w->layers_len = len;
         assert_true(read_whole(w->channel, w->layers, len));
+}
+
+void infant_spawn(struct nursery *n, struct infant *w)
+{
+        infant_spawn_class(n, NURSERY_JS, w);
 }
 
 bool infant_bid(struct infant *w, uint8_t bid, int64_t *result)

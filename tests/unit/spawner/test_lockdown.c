@@ -3,6 +3,7 @@
 #include "leave_out.h"
 #include "sandbox/instrument.h"
 #include "spawner/lockdown.h"
+#include "wire/cursor.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -512,6 +513,42 @@ static void a_worker_whose_master_is_gone_ends(void **state)
         assert_int_equal(WEXITSTATUS(status), 42);
 }
 
+static const char *const of_the_tree[] = {"rlimits", "noNewPrivs", "seccomp"};
+
+static int say_no_tree_layers(const struct lockdown *l)
+{
+        struct buf layers;
+        struct bytes word;
+
+        buf_init(&layers, 0);
+        if (lockdown_apply(l, &layers) || prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0))
+                return 1;
+        if (!wire_lookup_str(buf_bytes(&layers), "closedFds", &word))
+                return 2;
+        for (size_t i = 0; i < sizeof(of_the_tree) / sizeof(of_the_tree[0]); i++)
+                if (wire_lookup_str(buf_bytes(&layers), of_the_tree[i], &word))
+                        return 3;
+        return 42;
+}
+
+/* They would keep it from making what it is there for, and it tells them itself. */
+static void a_jailer_leaves_the_layers_of_what_it_runs_to_the_jail(void **state)
+{
+        struct wire_spawn_setup setup = nursery_setup();
+        struct lockdown l = {.setup = &setup, .parent = getpid(), .channel_fd = STDERR_FILENO, .jailer = true};
+        int status;
+        pid_t pid;
+
+        (void)state;
+        pid = fork();
+        assert_true(pid >= 0);
+        if (!pid)
+                _exit(say_no_tree_layers(&l));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 42);
+}
+
 #define WITH_INFANT(test) cmocka_unit_test_setup_teardown(test, spawn, reap)
 
 int main(void)
@@ -527,6 +564,7 @@ int main(void)
                 WITH_INFANT(limits_read_back_from_outside),
                 WITH_INFANT(the_kernel_says_the_same),
                 cmocka_unit_test(a_worker_whose_master_is_gone_ends),
+                cmocka_unit_test(a_jailer_leaves_the_layers_of_what_it_runs_to_the_jail),
                 WITH_INFANT(it_answers_after_all_that),
         };
 

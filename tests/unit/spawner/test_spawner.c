@@ -4,9 +4,11 @@
 #include "sandbox/instrument.h"
 #include "spawner/spawner.h"
 #include "wire/cursor.h"
+#include "wire/exits.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -26,7 +28,14 @@ static int64_t bid_parent(void)
         return getpid();
 }
 
-static int64_t (*const bids[])(void) = {bid_parent};
+static bool was_loaded;
+
+static int64_t bid_loaded(void)
+{
+        return was_loaded;
+}
+
+static int64_t (*const bids[])(void) = {bid_parent, bid_loaded};
 
 static struct nursery nursery;
 
@@ -137,6 +146,51 @@ static void a_class_it_does_not_make_is_refused(void **state)
         assert_refused(nursery_ask(&nursery, 3), "UNKNOWN_TYPE");
         infant_spawn(&nursery, &w);
         assert_int_equal(infant_reap(&w), 0);
+}
+
+static int load_a_file(const struct wire_spawn *ask)
+{
+        int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+
+        was_loaded = ask->class == NURSERY_HTTP && fd >= 0;
+        close(fd);
+        return 0;
+}
+
+static void a_class_loads_in_the_worker_while_files_can_be_read(void **state)
+{
+        struct infant w;
+        int64_t loaded;
+
+        (void)state;
+        nursery_load = load_a_file;
+        open_nursery(NULL);
+        infant_spawn_class(&nursery, NURSERY_HTTP, &w);
+        assert_true(infant_bid(&w, 1, &loaded));
+        assert_true(loaded && !was_loaded);
+        assert_int_equal(infant_reap(&w), 0);
+        close_nursery(NULL);
+}
+
+static int load_nothing(const struct wire_spawn *ask)
+{
+        (void)ask;
+        return -ENOENT;
+}
+
+static void a_worker_that_cannot_load_ends_and_says_so(void **state)
+{
+        struct infant w;
+        int status;
+
+        (void)state;
+        nursery_load = load_nothing;
+        open_nursery(NULL);
+        infant_conceive(&nursery, NURSERY_HTTP, &w);
+        status = infant_reap(&w);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), WORKER_EXIT_LOAD);
+        close_nursery(NULL);
 }
 
 static void a_spawn_that_fails_is_answered_and_the_next_one_works(void **state)
@@ -289,6 +343,8 @@ int main(void)
                 WITH_NURSERY(a_class_it_does_not_make_is_refused),
                 WITH_NURSERY(a_spawn_that_fails_is_answered_and_the_next_one_works),
                 WITH_NURSERY(two_hundred_workers_leave_nothing_behind),
+                cmocka_unit_test(a_class_loads_in_the_worker_while_files_can_be_read),
+                cmocka_unit_test(a_worker_that_cannot_load_ends_and_says_so),
                 cmocka_unit_test(a_killed_master_takes_worker_and_spawner_along),
                 cmocka_unit_test(a_first_message_that_is_no_setup_ends_it),
         };

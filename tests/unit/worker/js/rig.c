@@ -54,7 +54,7 @@ void rig_start(struct rig *r, const struct wire_spawn_setup *setup)
                 close(pair[0]);
                 if (worker_js_prepare(setup) < 0)
                         _exit(99);
-                worker_js_run(pair[1], (struct bytes){layers, sizeof(layers)});
+                worker_js_run(pair[1], NULL, (struct bytes){layers, sizeof(layers)});
         }
         close(pair[1]);
         channel_init(&r->channel, pair[0], CHANNEL_FRAME_MAX * 2, CHANNEL_FRAME_MAX * 2);
