@@ -355,7 +355,7 @@ static bool decide_pool(struct scheduler *s, struct lane *first, struct decision
         other = first_served(pool);
         if (other && may_pass(s, pool, first, other))
                 return run(s, other, d);
-        if (s->seats < s->config.max_seats || pool->runnable <= pool->starting)
+        if (s->seats < s->config.max_seats || pool->runnable <= pool->starting || pool->held)
                 return false;
         *d = (struct decision){.kind = DECIDE_REPLACE, .seat = scheduler_oldest_idle(s)};
         return true;

@@ -71,6 +71,7 @@ struct class_pool {
         uint64_t runnable;         /* waiting tasks that only lack a seat */
         uint32_t starting, busy;   /* seats, without retiring ones */
         size_t n_lanes;
+        bool held;                 /* no seat can be had for now: its tasks wait, and take no room from others */
 };
 
 struct scheduler_counts {
@@ -183,6 +184,8 @@ void scheduler_seat_ready(struct scheduler *s, struct seat *seat, int64_t now);
 void scheduler_seat_retire(struct scheduler *s, struct seat *seat, int64_t now);
 /* The process is gone, or was never there. A busy seat must have seen scheduler_ended before. */
 void scheduler_seat_gone(struct scheduler *s, struct seat *seat, int64_t now);
+/* No worker of this class can be started until this is taken back. Those that are there serve on. */
+void scheduler_hold_class(struct scheduler *s, enum task_class class, bool held);
 /* The seat that has been idle for longest; NULL: none. */
 struct seat *scheduler_oldest_idle(struct scheduler *s);
 
@@ -195,6 +198,7 @@ int64_t scheduler_next_wake(const struct scheduler *s);
 struct scheduler_load {
         uint32_t seats, starting, busy, idle; /* retiring ones count in none of them */
         uint64_t runnable;                    /* tasks that wait for nothing but a seat */
+        uint64_t held;                        /* those of them whose class is held */
         double load;                          /* (busy + runnable) / seats, not capped; with no seat: over 1 seat */
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);
@@ -202,7 +206,8 @@ struct scheduler_load scheduler_load(const struct scheduler *s);
 /* Whether a queued task will still run without anybody's doing; one of a paused project will not. */
 bool scheduler_can_run_more(const struct scheduler *s);
 
-/* The class whose tasks wait for a seat that is not being started yet, first in order. False: none is needed. */
+/* The class whose tasks wait for a seat that is not being started yet, first in order; none that is held. False: none is
+ * needed. */
 bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class);
 
 /* How a waiting task's isolation comes out: the strictest of daemon, project and task; quarantine means process. */

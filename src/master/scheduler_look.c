@@ -19,8 +19,10 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         struct scheduler_load load = {
                 .seats = s->seats, .starting = s->starting, .busy = s->busy, .idle = s->n_idle};
 
-        for (int c = 0; c < CLASSES; c++)
+        for (int c = 0; c < CLASSES; c++) {
                 load.runnable += s->pools[c].runnable;
+                load.held += s->pools[c].held ? s->pools[c].runnable : 0;
+        }
         load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
         return load;
 }
@@ -43,7 +45,7 @@ bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
         for (int i = 0; i < n; i++) {
                 const struct class_pool *pool = &s->pools[firsts[i]->class];
 
-                if (pool->runnable > pool->starting) {
+                if (!pool->held && pool->runnable > pool->starting) {
                         *class = firsts[i]->class;
                         return true;
                 }
