@@ -263,7 +263,7 @@ int pool_worker_replied(struct worker *w, const struct wire_worker_run_reply *re
 void pool_worker_died(struct worker *w, const struct worker_death *death)
 {
         struct pool *p = w->pool;
-        char text[200];
+        char text[VERDICT_TEXT];
         enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
         bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK && w->end_reason;
         bool useless = !w->was_ready || (w->seat.state != SEAT_BUSY && !w->seat.tasks_done && !expected);

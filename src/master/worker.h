@@ -42,6 +42,7 @@ struct worker {
         struct worker *predecessor;  /* whose place it takes */
         enum wire_code verdict;      /* why we killed it, as its task will be told; WIRE_OK: we did not */
         const char *end_reason;
+        char last_words[400];        /* what it said keeps it from going on; "": nothing */
         struct bytes layers; /* interned by the pool */
         struct grave grave;
 };

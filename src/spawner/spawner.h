@@ -8,15 +8,21 @@
 #pragma once
 
 #include "base/buf.h"
-#include "wire/message.h"
+#include "wire/codec.h"
 
 #include <stdbool.h>
 
 struct spawner_class {
-        const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables */
+        const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables, but
+                           * with `handlers` */
         /* Once, before any fork. Negative: the spawner gives up. NULL: nothing to prepare. */
         int (*prepare)(const struct wire_spawn_setup *setup);
         bool nonblocking; /* its channel is polled; else it blocks */
+        bool handlers;    /* serves handlers of the operator's own, under the profile that each of them names */
+        /* In the forked child, before any layer is laid: loads what the sandbox would not let it load. The handler, NULL
+         * for a class of our own, stays as long as the process. Negative or positive: the child ends; positive: refused,
+         * and `why` is what the master will be told. NULL: nothing to load. */
+        int (*load)(const struct wire_handler *handler, struct wire_refusal *why);
         /* In the locked-down child. The channel is a stream socket; layers is an encoded map
          * {layer: "enforced"|"partial"|"absent"}, good for as long as the process lives. */
         __attribute__((noreturn)) void (*run)(int channel_fd, struct bytes layers);

@@ -4,11 +4,13 @@
 #include "spawner/spawner.h"
 #include "wire/cursor.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,7 +34,23 @@ static void run(int fd, struct bytes layers)
         _exit(0);
 }
 
-static const struct spawner_class classes[] = {{.name = "js", .run = (__typeof__(classes->run))run}};
+/* What a handler's type asks for. */
+static int load(const struct wire_handler *handler, struct wire_refusal *why)
+{
+        if (wire_str_is(handler->type, "refused"))
+                return wire_refuse(why, WIRE_WORKER_CRASHED, "%.*s is not liked", (int)handler->plugin.len,
+                        (const char *)handler->plugin.data);
+        if (wire_str_is(handler->type, "broken"))
+                return -ENOENT;
+        if (wire_str_is(handler->type, "fat"))
+                return mmap(NULL, NURSERY_FAT, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -ENOMEM : 0;
+        return 0;
+}
+
+static const struct spawner_class classes[] = {
+        {.name = "js", .run = (__typeof__(classes->run))run},
+        {.name = "plugin", .handlers = true, .load = load, .run = (__typeof__(classes->run))run},
+};
 
 static size_t image_bytes(void)
 {
@@ -74,7 +92,7 @@ void nursery_open(struct nursery *n, int64_t (*const *bids)(void), const struct 
         n->spawner = fork();
         assert_true(n->spawner >= 0);
         if (!n->spawner)
-                _exit(spawner_main(pair[1], classes, 1, image_bytes));
+                _exit(spawner_main(pair[1], classes, 2, image_bytes));
         close(pair[1]);
         assert_int_equal(fd_set_nonblock(pair[0], 0), 0);
         channel_init(&n->channel, pair[0], 65536, 65536);
@@ -94,12 +112,14 @@ int nursery_close(struct nursery *n)
         return status;
 }
 
-struct bytes nursery_ask(struct nursery *n, uint64_t class)
+struct bytes nursery_ask(struct nursery *n, uint64_t class, const struct wire_handler *handler)
 {
         struct wire_spawn ask = {0};
 
         WIRE_SET(&ask, spawn, class, class);
         WIRE_SET(&ask, spawn, slot, 0);
+        if (handler)
+                WIRE_SET(&ask, spawn, handler, *handler);
         assert_int_equal(channel_send(&n->channel, WIRE_MESSAGE(spawn), 7, &ask), 0);
         assert_int_equal(channel_flush(&n->channel), 0);
         return next_frame(n);
@@ -117,13 +137,12 @@ static bool read_whole(int fd, void *to, size_t n)
         return true;
 }
 
-void infant_spawn(struct nursery *n, struct infant *w)
+void infant_begin(struct nursery *n, struct infant *w, uint64_t class, const struct wire_handler *handler)
 {
-        struct bytes frame = nursery_ask(n, 0);
+        struct bytes frame = nursery_ask(n, class, handler);
         struct wire_spawn_reply reply;
         struct wire_refusal why;
         struct wire_head head;
-        uint32_t len;
 
         assert_int_equal(wire_open(frame, &head, &why), 0);
         assert_true(head.is_reply && head.ok && head.seq == 7);
@@ -133,10 +152,38 @@ void infant_spawn(struct nursery *n, struct infant *w)
         w->pidfd = channel_take_fd(&n->channel);
         assert_true(w->channel >= 0 && w->pidfd >= 0);
         assert_int_equal(fd_set_nonblock(w->channel, 0), 0);
+}
+
+static void hear_layers(struct infant *w)
+{
+        uint32_t len;
+
         assert_true(read_whole(w->channel, &len, sizeof(len)));
         assert_true(len <= sizeof(w->layers));
         w->layers_len = len;
         assert_true(read_whole(w->channel, w->layers, len));
+}
+
+void infant_spawn(struct nursery *n, struct infant *w)
+{
+        infant_begin(n, w, CLASS_WORD_JS, NULL);
+        hear_layers(w);
+}
+
+struct wire_handler nursery_handler(const char *type)
+{
+        struct wire_handler h = {0};
+
+        WIRE_SET(&h, handler, type, wire_str(type));
+        WIRE_SET(&h, handler, plugin, wire_str("/a/plugin.so"));
+        WIRE_SET(&h, handler, profile, PROFILE_JS);
+        return h;
+}
+
+void infant_spawn_plugin(struct nursery *n, struct infant *w, const struct wire_handler *handler)
+{
+        infant_begin(n, w, CLASS_WORD_PLUGIN, handler);
+        hear_layers(w);
 }
 
 bool infant_bid(struct infant *w, uint8_t bid, int64_t *result)
