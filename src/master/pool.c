@@ -120,26 +120,39 @@ int pool_start(struct pool *p, enum task_class class, struct worker *predecessor
         return r;
 }
 
-bool pool_may_start(const struct pool *p, int64_t now)
+bool pool_may_start(const struct pool *p, enum task_class class, int64_t now)
 {
-        return !p->closing && p->spawner->state == SPAWNER_READY && now >= p->breaker.not_before;
+        return !p->closing && p->spawner->state == SPAWNER_READY && !breaker_holds(&p->breakers[class], now);
 }
 
-static void start_failed(struct pool *p, const char *reason)
+enum task_class pool_worst_class(const struct pool *p)
 {
-        bool was_open = breaker_is_open(&p->breaker);
-        int64_t wait = breaker_fail(&p->breaker, reason, clock_now(), p->config->respawn_backoff,
-                p->config->respawn_backoff_max);
+        enum task_class worst = CLASS_JS;
 
-        log_warn("worker-error", "a worker did not start: %s; the next one in %lld ms", reason, (long long)wait);
-        if (!was_open && breaker_is_open(&p->breaker))
-                log_error("breaker", "open: %u workers in a row did not start", p->breaker.failures);
+        for (int c = 0; c < CLASSES; c++)
+                if (p->breakers[c].failures > p->breakers[worst].failures)
+                        worst = (enum task_class)c;
+        return worst;
 }
 
-static void start_succeeded(struct pool *p)
+static void start_failed(struct pool *p, enum task_class class, const char *reason)
 {
-        if (breaker_close(&p->breaker))
-                log_info("breaker", "closed: a worker started");
+        struct breaker *b = &p->breakers[class];
+        const char *name = task_types_class_name(p->types, class);
+        bool was_open = breaker_is_open(b);
+        int64_t wait = breaker_fail(b, reason, clock_now(), p->config->respawn_backoff, p->config->respawn_backoff_max);
+
+        scheduler_hold_class(p->scheduler, class, true);
+        log_warn("worker-error", "a %s worker did not start: %s; the next one in %lld ms", name, reason, (long long)wait);
+        if (!was_open && breaker_is_open(b))
+                log_error("breaker", "open: %u %s workers in a row did not start: %s", b->failures, name, reason);
+}
+
+static void start_succeeded(struct pool *p, enum task_class class)
+{
+        if (breaker_close(&p->breakers[class]))
+                log_info("breaker", "closed: a %s worker started", task_types_class_name(p->types, class));
+        scheduler_hold_class(p->scheduler, class, false);
 }
 
 /* ---- retiring ---- */
@@ -180,7 +193,8 @@ static void recycle(struct worker *w)
 
         if (!w->task_limit || w->seat.retiring)
                 return;
-        if (!w->successor && done >= w->task_limit / 2 && pool_may_start(w->pool, clock_now()) &&
+        if (!w->successor && done >= w->task_limit / 2 &&
+                pool_may_start(w->pool, (enum task_class)w->class, clock_now()) &&
                 pool_start(w->pool, (enum task_class)w->class, w) < 0)
                 return log_warn("worker-error", "no successor for worker %u could be started", w->id);
         if (w->successor && w->successor->state == WORKER_SERVING && done >= w->task_limit)
@@ -221,7 +235,7 @@ void pool_worker_ready(struct worker *w)
         struct pool *p = w->pool;
         int64_t now = clock_now();
 
-        start_succeeded(p);
+        start_succeeded(p, (enum task_class)w->class);
         w->was_ready = true;
         w->task_limit = draw_task_limit(p);
         p->started++;
@@ -297,7 +311,7 @@ static void end_attempts(struct worker *w, const struct worker_death *death, enu
 void pool_worker_died(struct worker *w, const struct worker_death *death)
 {
         struct pool *p = w->pool;
-        char text[200];
+        char text[VERDICT_TEXT];
         enum wire_code code = verdict_of_death(death, w->verdict, w->end_reason, text, sizeof(text));
         bool expected = w->state == WORKER_ENDING && w->verdict == WIRE_OK && w->end_reason;
         bool useless = !w->was_ready || (!w->seat.n_runs && !w->seat.tasks_done && !expected);
@@ -309,7 +323,7 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
         end_attempts(w, death, code, text);
         /* One that dies on its first wait for work has not really started: the next ones must not follow without a pause. */
         if (useless && !p->closing)
-                start_failed(p, text);
+                start_failed(p, (enum task_class)w->class, text);
         remove_worker(w);
 }
 
@@ -352,7 +366,7 @@ void pool_spawn_failed(struct pool *p, uint64_t id, const char *reason)
 
         if (!w || w->pidfd >= 0)
                 return;
-        start_failed(p, reason);
+        start_failed(p, (enum task_class)w->class, reason);
         drop_request(w);
 }
 

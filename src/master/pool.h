@@ -48,7 +48,7 @@ struct pool {
         struct list workers;
         uint32_t n_workers, next_id;
         uint64_t slots[POOL_SLOTS / 64]; /* bit: taken */
-        struct breaker breaker;
+        struct breaker breakers[CLASSES];
         struct bytes layers[POOL_LAYERS_MAX]; /* each distinct answer once, for life */
         size_t n_layers;
         uint64_t max_reply_bytes;
@@ -69,8 +69,10 @@ void pool_configure(struct pool *p, const struct config *config);
 /* Starts and retires workers until there are as many as there should be. Called in every tick. */
 void pool_scale(struct pool *p);
 
-/* Whether a worker may be started now: not at the end, without a spawner, or while the breaker says no. */
-bool pool_may_start(const struct pool *p, int64_t now);
+/* Whether a worker may be started now: not at the end, without a spawner, or while its class's breaker says no. */
+bool pool_may_start(const struct pool *p, enum task_class class, int64_t now);
+/* The breaker with the most failures in a row. */
+enum task_class pool_worst_class(const struct pool *p);
 /* Starts one; predecessor: the one whose place it takes later, or NULL. Negative: it could not even be asked for. */
 int pool_start(struct pool *p, enum task_class class, struct worker *predecessor);
 

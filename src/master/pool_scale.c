@@ -13,18 +13,16 @@ static struct autoscaler_input look(struct pool *p, int64_t now)
         struct seat *oldest = scheduler_oldest_idle(p->scheduler);
 
         return (struct autoscaler_input){.now = now, .alive = load.seats, .starting = load.starting, .busy = load.busy,
-                .idle = load.idle, .runnable = load.runnable, .oldest_idle_since = oldest ? oldest->idle_since : now};
+                .idle = load.idle, .runnable = load.runnable - load.held, .oldest_idle_since = oldest ? oldest->idle_since : now};
 }
 
 static bool grow(struct pool *p, const struct autoscaler_step *step, const struct autoscaler_input *in)
 {
-        if (!pool_may_start(p, in->now))
-                return false;
         for (uint32_t i = 0; i < step->count; i++) {
                 enum task_class class = CLASS_JS;
 
                 scheduler_wanted_class(p->scheduler, &class);
-                if (pool_start(p, class, NULL) < 0)
+                if (!pool_may_start(p, class, in->now) || pool_start(p, class, NULL) < 0)
                         return false;
         }
         log_info("scaled-up", "from %u to %u workers: %s", in->alive, in->alive + step->count, step->reason);
@@ -54,9 +52,24 @@ static bool shrink(struct pool *p, const struct autoscaler_step *step, const str
         return true;
 }
 
+/* Classes whose pause is over may be started again. The time of the next such end. */
+static int64_t release_classes(struct pool *p, int64_t now)
+{
+        int64_t next = INT64_MAX;
+
+        for (int c = 0; c < CLASSES; c++) {
+                bool held = breaker_holds(&p->breakers[c], now);
+
+                scheduler_hold_class(p->scheduler, (enum task_class)c, held);
+                if (held && p->breakers[c].not_before < next)
+                        next = p->breakers[c].not_before;
+        }
+        return next;
+}
+
 void pool_scale(struct pool *p)
 {
-        int64_t now = clock_now(), wake;
+        int64_t now = clock_now(), wake, released = release_classes(p, now);
         struct autoscaler_input in = look(p, now);
         bool going = !p->closing;
 
@@ -72,8 +85,8 @@ void pool_scale(struct pool *p)
                 in = look(p, now);
         }
         wake = p->closing ? INT64_MAX : autoscaler_next_wake(&p->autoscaler, &in);
-        if (p->breaker.not_before > now && p->breaker.not_before < wake)
-                wake = p->breaker.not_before;
+        if (released < wake)
+                wake = released;
         /* What is due and was not done cannot be done now: an event will change that, or time, but not at once. */
         if (wake <= now)
                 wake = now + OVERDUE_WAIT;

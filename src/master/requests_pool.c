@@ -231,17 +231,37 @@ static void write_spawner(struct pack *p, const struct spawner_link *s)
         pack_entry_uint(p, "restarts", s->restarts);
 }
 
-static void write_breaker(struct pack *p, const struct pool *pool)
+static void write_failures(struct pack *p, const struct breaker *b)
 {
-        const struct breaker *b = &pool->breaker;
-
-        pack_text(p, "breaker");
-        pack_map(p, b->failures ? 3 : 1);
         pack_entry_text(p, "state", breaker_is_open(b) ? "open" : "closed");
         if (!b->failures)
                 return;
         pack_entry_uint(p, "failures", b->failures);
         pack_entry_text(p, "reason", b->reason);
+}
+
+/* The worst one, and then each that is not in order. */
+static void write_breaker(struct pack *p, const struct pool *pool)
+{
+        enum task_class worst = pool_worst_class(pool);
+        uint32_t n = 0;
+
+        for (int c = 0; c < CLASSES; c++)
+                n += pool->breakers[c].failures > 0;
+        pack_text(p, "breaker");
+        pack_map(p, n ? 5 : 1);
+        write_failures(p, &pool->breakers[worst]);
+        if (!n)
+                return;
+        pack_entry_text(p, "class", task_types_class_name(pool->types, worst));
+        pack_text(p, "classes");
+        pack_map(p, n);
+        for (int c = 0; c < CLASSES; c++)
+                if (pool->breakers[c].failures) {
+                        pack_text(p, task_types_class_name(pool->types, (enum task_class)c));
+                        pack_map(p, 3);
+                        write_failures(p, &pool->breakers[c]);
+                }
 }
 
 static void write_daemon(struct pack *p, const struct supervisor *s)

@@ -133,11 +133,13 @@ static int say_worker(const struct look *l, char *out, size_t size)
 {
         const struct supervisor *s = l->supervisor;
         const struct class_pool *pool = &s->scheduler.pools[l->task->class];
+        const struct breaker *breaker = &s->pool.breakers[l->task->class];
         const char *class = task_types_class_name(&s->types, (enum task_class)l->task->class);
         struct scheduler_load load = scheduler_load(&s->scheduler);
 
-        if (breaker_is_open(&s->pool.breaker))
-                return snprintf(out, size, "workers do not start: %s", s->pool.breaker.reason);
+        if (breaker->failures)
+                return snprintf(out, size, "%u workers of class %s in a row did not start: %s", breaker->failures, class,
+                        breaker->reason);
         if (pool->starting)
                 return snprintf(out, size, "a worker of class %s is being started", class);
         if (!pool->busy && list_empty(&pool->fresh) && list_empty(&pool->shared))

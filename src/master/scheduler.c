@@ -377,7 +377,7 @@ static bool decide_pool(struct scheduler *s, struct lane *first, int64_t now, st
         other = first_served(pool);
         if (other && may_pass(s, pool, first, other))
                 return run(s, other, d);
-        if (room_for_a_seat(s, pool) || pool->lacking <= pool->starting)
+        if (room_for_a_seat(s, pool) || pool->lacking <= pool->starting || pool->held)
                 return false;
         /* A class that has all its seats gives up one of its own; it would not get that of another. */
         full = class_is_full(pool);

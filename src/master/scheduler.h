@@ -86,6 +86,7 @@ struct class_pool {
         uint64_t lacking;          /* seats that these would fill, each project its own */
         uint32_t starting, busy;   /* seats, without retiring ones; busy: with or without room */
         size_t n_lanes;
+        bool held;                 /* no seat can be had for now: its tasks wait, and take no room from others */
 };
 
 struct scheduler_counts {
@@ -211,6 +212,8 @@ void scheduler_seat_ready(struct scheduler *s, struct seat *seat, int64_t now);
 void scheduler_seat_retire(struct scheduler *s, struct seat *seat, int64_t now);
 /* The process is gone, or was never there. A busy seat must have seen scheduler_ended before. */
 void scheduler_seat_gone(struct scheduler *s, struct seat *seat, int64_t now);
+/* No worker of this class can be started until this is taken back. Those that are there serve on. */
+void scheduler_hold_class(struct scheduler *s, enum task_class class, bool held);
 /* The seat that has been idle for longest; NULL: none. */
 struct seat *scheduler_oldest_idle(struct scheduler *s);
 
@@ -230,6 +233,7 @@ struct scheduler_load {
         uint32_t seats, starting, busy, idle; /* retiring ones count in none of them; busy: without room */
         uint32_t open;                        /* neither idle nor busy: runs something and has room */
         uint64_t runnable;                    /* seats that tasks wait for which lack nothing else */
+        uint64_t held;                        /* those of them whose class is held */
         double load;                          /* (busy + runnable) / seats, not capped; with no seat: over 1 seat */
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);
@@ -237,7 +241,8 @@ struct scheduler_load scheduler_load(const struct scheduler *s);
 /* Whether a queued task will still run without anybody's doing; one of a paused project will not. */
 bool scheduler_can_run_more(const struct scheduler *s);
 
-/* The class whose tasks wait for a seat that is not being started yet, first in order. False: none is needed. */
+/* The class whose tasks wait for a seat that is not being started yet, first in order; none that is held. False: none is
+ * needed. */
 bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class);
 
 /* How a waiting task's isolation comes out: the strictest of daemon, project and task; quarantine means process. */

@@ -21,8 +21,13 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         struct scheduler_load load = {
                 .seats = s->seats, .starting = s->starting, .busy = s->busy, .idle = s->n_idle, .open = s->n_open};
 
-        for (uint64_t set = s->classes; set; set &= set - 1)
-                load.runnable += order_wanted(&s->pools[__builtin_ctzll(set)]);
+        for (uint64_t set = s->classes; set; set &= set - 1) {
+                const struct class_pool *pool = &s->pools[__builtin_ctzll(set)];
+                uint64_t wanted = order_wanted(pool);
+
+                load.runnable += wanted;
+                load.held += pool->held ? wanted : 0;
+        }
         load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
         return load;
 }
@@ -45,7 +50,7 @@ bool scheduler_wanted_class(const struct scheduler *s, enum task_class *class)
         for (int i = 0; i < n; i++) {
                 const struct class_pool *pool = &s->pools[firsts[i]->class];
 
-                if (order_wanted(pool) > pool->starting) {
+                if (!pool->held && order_wanted(pool) > pool->starting) {
                         *class = firsts[i]->class;
                         return true;
                 }

@@ -187,6 +187,11 @@ void scheduler_seat_gone(struct scheduler *s, struct seat *seat, int64_t now)
         seat->project = NULL;
 }
 
+void scheduler_hold_class(struct scheduler *s, enum task_class class, bool held)
+{
+        s->pools[class].held = held;
+}
+
 struct seat *scheduler_oldest_idle(struct scheduler *s)
 {
         return list_first_entry(&s->idle, struct seat, idle);

@@ -197,6 +197,7 @@ bool settings_same_handler(const struct config_task_type *a, const struct config
         if (!config_is_handler(a) || !config_is_handler(b))
                 return config_is_handler(a) == config_is_handler(b);
         return same_strings(&a->program, &b->program) && same_strings(&a->paths, &b->paths) &&
-                !strcmp(a->plugin ? a->plugin : "", b->plugin ? b->plugin : "") && config_handler_profile(a) == config_handler_profile(b) &&
+                !strcmp(a->plugin ? a->plugin : "", b->plugin ? b->plugin : "") &&
+                config_handler_profile(a) == config_handler_profile(b) &&
                 a->network == b->network;
 }

@@ -32,6 +32,7 @@ static void on_usr1(struct supervisor *s)
 static void on_usr2(struct supervisor *s)
 {
         const struct scheduler_counts *c = &s->scheduler.counts;
+        const struct breaker *worst = &s->pool.breakers[pool_worst_class(&s->pool)];
         struct scheduler_load load = scheduler_load(&s->scheduler);
 
         log_info("state", "workers %u idle %u busy %u starting %u load %.2f queued %llu delayed %llu running %llu "
@@ -39,7 +40,8 @@ static void on_usr2(struct supervisor *s)
                 s->pool.n_workers, load.idle, load.busy, load.starting, load.load, (unsigned long long)c->queued,
                 (unsigned long long)c->delayed, (unsigned long long)c->running, (unsigned long long)c->completed,
                 (unsigned long long)c->failed, (unsigned long long)c->cancelled, (unsigned long long)c->dead,
-                s->registry.n_tasks, (unsigned long long)s->n_sessions, breaker_is_open(&s->pool.breaker) ? "open" : "closed");
+                s->registry.n_tasks, (unsigned long long)s->n_sessions,
+                breaker_is_open(worst) ? "open" : "closed");
         for (const struct project *p = NULL; (p = scheduler_project_next(&s->scheduler, p));)
                 log_info("state", "project %s running %llu queued %llu delayed %llu limit %u", p->name,
                         (unsigned long long)p->running, (unsigned long long)p->queued, (unsigned long long)p->delayed,

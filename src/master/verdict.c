@@ -37,17 +37,20 @@ enum wire_code verdict_of_death(const struct worker_death *d, enum wire_code our
         const char *name = d->killed ? sigabbrev_np(d->status) : NULL;
         const struct cause *c = d->killed ? find(signals, sizeof(signals) / sizeof(*signals), d->status) :
                                             find(exits, sizeof(exits) / sizeof(*exits), d->status);
+        int n;
 
         if (ours != WIRE_OK) {
                 snprintf(text, size, "the worker was killed: %s", reason);
                 return ours;
         }
         if (c)
-                snprintf(text, size, "the worker %s", c->text);
+                n = snprintf(text, size, "the worker %s", c->text);
         else if (d->killed)
-                snprintf(text, size, "the worker was killed by signal %d%s%s%s", d->status, name ? " (" : "", name ? name : "",
-                        name ? ")" : "");
+                n = snprintf(text, size, "the worker was killed by signal %d%s%s%s", d->status, name ? " (" : "",
+                        name ? name : "", name ? ")" : "");
         else
-                snprintf(text, size, "the worker exited with status %d", d->status);
+                n = snprintf(text, size, "the worker exited with status %d", d->status);
+        if (d->last_words && *d->last_words && n > 0 && (size_t)n < size)
+                snprintf(text + n, size - (size_t)n, ": %s", d->last_words);
         return c ? c->code : WIRE_WORKER_CRASHED;
 }

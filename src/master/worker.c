@@ -4,12 +4,14 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "master/pool.h"
 #include "master/testimony.h"
 #include "wire/cursor.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -247,8 +249,25 @@ static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *bod
         return pool_worker_replied(r, reply, why);
 }
 
+/* The process ends by itself. What it says of that is kept until then. */
+static int on_failed(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct worker *w = of_peer(p);
+
+        (void)seq;
+        (void)why;
+        snprintf(w->last_words, sizeof(w->last_words), "%.*s", (int)body->worker_failed.message.len,
+                (const char *)body->worker_failed.message.data);
+        for (char *c = w->last_words; *c; c++)
+                if ((unsigned char)*c < ' ')
+                        *c = ' ';
+        utf8_repair(w->last_words);
+        return 0;
+}
+
 static const struct peer_handler handlers[WIRE_IDS] = {
         [WIRE_ID_worker_locked] = {on_locked},
+        [WIRE_ID_worker_failed] = {on_failed},
         [WIRE_ID_worker_ready] = {on_ready},
         [WIRE_ID_worker_beat] = {on_beat},
         [WIRE_ID_worker_output] = {on_output},
@@ -311,7 +330,7 @@ static bool reap(struct worker *w, struct worker_death *death)
 
         if (wait4(w->pid, &status, WNOHANG, &usage) != w->pid)
                 return false;
-        *death = (struct worker_death){.killed = WIFSIGNALED(status),
+        *death = (struct worker_death){.killed = WIFSIGNALED(status), .last_words = w->last_words,
                 .status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                 .cpu_ns = ns_of_timeval(usage.ru_utime) + ns_of_timeval(usage.ru_stime),
                 .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024};

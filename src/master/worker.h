@@ -57,6 +57,7 @@ struct worker {
         enum wire_code verdict;      /* why we killed it, as its task will be told; WIRE_OK: we did not */
         const struct worker_run *culprit; /* the run for which we did; NULL: for none, or all of them */
         const char *end_reason;
+        char last_words[400];        /* what it said keeps it from going on; "": nothing */
         struct bytes layers; /* interned by the pool */
         struct grave grave;
 };

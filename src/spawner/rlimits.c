@@ -1,9 +1,12 @@
 /* The values of rlimits.def, and setting them. A limit that is lower already stays: it can only be stricter. */
 #include "spawner/rlimits.h"
 
+#include "base/cleanup.h"
+#include "base/error.h"
 #include "sandbox/instrument.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -45,6 +48,25 @@ static rlim_t address_space(const struct lockdown *l)
                 stack.rlim_cur = s->max_memory_bytes;
         return l->mapped_bytes + s->max_memory_bytes + stack.rlim_cur + 2 * (s->max_result_bytes + s->max_log_bytes) +
                 SLACK_MIB * MIB;
+}
+
+static void close_file(FILE **f)
+{
+        if (*f)
+                fclose(*f);
+}
+
+int rlimits_mapped_bytes(uint64_t *bytes)
+{
+        CLEANUP(close_file) FILE *f = fopen("/proc/self/statm", "re");
+        unsigned long pages;
+
+        if (!f)
+                return error_origin(-errno);
+        if (fscanf(f, "%lu", &pages) != 1)
+                return error_origin(-EIO);
+        *bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
+        return 0;
 }
 
 enum { KEEP, DROP };

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "spawner/child.h"
+#include "spawner/rlimits.h"
 #include "sandbox/instrument.h"
 #include "spawner/signals.h"
 #include "wire/channel.h"
@@ -25,9 +26,9 @@ struct spawner {
         struct channel channel;
         struct wire_spawn_setup setup;
         const struct spawner_class *classes;
-        struct lockdown *lockdowns; /* one a class */
-        struct filter *filters;     /* one a class */
         size_t n_classes;
+        struct filter filters[PROFILES];
+        uint64_t mapped_bytes;
         pid_t master;
 };
 
@@ -95,36 +96,31 @@ static int receive_setup(struct spawner *s)
         return 0;
 }
 
-static void close_file(FILE **f)
+/* Under such a tool no child loads it, and valgrind does not even let it be built. */
+static int prepare_filter(struct spawner *s, enum profile profile)
 {
-        if (*f)
-                fclose(*f);
+        return instrumented() || s->filters[profile].code ? 0 : filter_build(&s->filters[profile], profile, false);
 }
 
-static int read_mapped_bytes(uint64_t *bytes)
+static int prepare_filters(struct spawner *s, const struct spawner_class *class)
 {
-        CLEANUP(close_file) FILE *f = fopen("/proc/self/statm", "re");
-        unsigned long pages;
+        int profile, r = 0;
 
-        if (!f)
-                return error_origin(-errno);
-        if (fscanf(f, "%lu", &pages) != 1)
-                return error_origin(-EIO);
-        *bytes = pages * (uint64_t)sysconf(_SC_PAGESIZE);
-        return 0;
+        /* A jailer builds the filter for what it locks up. */
+        if (class->jailer)
+                return 0;
+        for (int p = 0; class->handlers && !r && p < PROFILES; p++)
+                r = prepare_filter(s, (enum profile)p);
+        if (class->handlers)
+                return r;
+        profile = profile_find(class->name);
+        return profile < 0 ? profile : prepare_filter(s, (enum profile)profile);
 }
 
-static int prepare_class(struct spawner *s, size_t i)
+static int prepare_class(struct spawner *s, const struct spawner_class *class)
 {
-        const struct spawner_class *class = &s->classes[i];
-        int profile = profile_find(class->name), r;
+        int r = prepare_filters(s, class);
 
-        if (profile < 0)
-                return profile;
-        s->lockdowns[i] = (struct lockdown){.setup = &s->setup, .filter = &s->filters[i], .parent = s->master,
-                .profile = (enum profile)profile, .jailer = class->jailer};
-        /* Under such a tool no child loads it, and valgrind does not even let it be built. */
-        r = class->jailer || instrumented() ? 0 : filter_build(&s->filters[i], (enum profile)profile, false);
         if (!r && class->prepare)
                 r = class->prepare(&s->setup);
         if (r)
@@ -134,20 +130,11 @@ static int prepare_class(struct spawner *s, size_t i)
 
 static int prepare(struct spawner *s)
 {
-        uint64_t mapped = 0;
-        int r;
+        int r = 0;
 
-        s->lockdowns = calloc(s->n_classes, sizeof(*s->lockdowns));
-        s->filters = calloc(s->n_classes, sizeof(*s->filters));
-        if (!s->lockdowns || !s->filters)
-                return error_origin(-ENOMEM);
-        for (size_t i = 0; i < s->n_classes; i++)
-                if ((r = prepare_class(s, i)))
-                        return r;
-        r = read_mapped_bytes(&mapped);
         for (size_t i = 0; !r && i < s->n_classes; i++)
-                s->lockdowns[i].mapped_bytes = mapped;
-        return r;
+                r = prepare_class(s, &s->classes[i]);
+        return r ? r : rlimits_mapped_bytes(&s->mapped_bytes);
 }
 
 static int announce(struct spawner *s, size_t image_bytes)
@@ -169,19 +156,28 @@ static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *wh
         return r ? r : channel_flush(&s->channel);
 }
 
+static struct lockdown lockdown_of(const struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask)
+{
+        enum profile profile = (enum profile)(class->handlers ? (int)ask->handler.profile : profile_find(class->name));
+
+        return (struct lockdown){.setup = &s->setup, .filter = &s->filters[profile], .profile = profile,
+                .mapped_bytes = s->mapped_bytes, .parent = s->master, .jailer = class->jailer};
+}
+
 /* A js worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
-static int make_worker(const struct spawner_class *class, struct lockdown *l, const struct wire_spawn *ask,
+static int make_worker(const struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask,
         int fds[static 2], pid_t *pid)
 {
+        struct lockdown l = lockdown_of(s, class, ask);
         int pair[2], r = fd_pair(pair);
 
         if (r)
                 return r;
         fds[0] = pair[0];
-        l->channel_fd = pair[1];
+        l.channel_fd = pair[1];
         r = class->nonblocking ? 0 : fd_set_nonblock(pair[1], 0);
         if (!r) {
-                *pid = child_start(class, l, ask, &fds[1]);
+                *pid = child_start(class, &l, ask, &fds[1]);
                 r = *pid < 0 ? (int)*pid : 0;
         }
         close(pair[1]);
@@ -189,7 +185,7 @@ static int make_worker(const struct spawner_class *class, struct lockdown *l, co
 }
 
 /* A reply that does not get out leaves a worker that nobody knows: it sees its channel closed, and ends. */
-static int spawn_one(struct spawner *s, size_t i, uint64_t seq, const struct wire_spawn *ask)
+static int spawn_one(struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask, uint64_t seq)
 {
         CLEANUP(cleanup_close) int channel = -1;
         CLEANUP(cleanup_close) int pidfd = -1;
@@ -198,11 +194,11 @@ static int spawn_one(struct spawner *s, size_t i, uint64_t seq, const struct wir
         int fds[2] = {-1, -1}, r;
         pid_t pid = -1;
 
-        r = make_worker(&s->classes[i], &s->lockdowns[i], ask, fds, &pid);
+        r = make_worker(s, class, ask, fds, &pid);
         channel = fds[0];
         pidfd = fds[1];
         if (r) {
-                wire_refuse(&why, WIRE_WORKER_CRASHED, "cannot make a %s worker: %s", s->classes[i].name, error_text(r));
+                wire_refuse(&why, WIRE_WORKER_CRASHED, "cannot make a %s worker: %s", class->name, error_text(r));
                 return refuse(s, seq, &why);
         }
         WIRE_SET(&reply, spawn_reply, pid, (uint64_t)pid);
@@ -210,9 +206,18 @@ static int spawn_one(struct spawner *s, size_t i, uint64_t seq, const struct wir
         return r == -EPIPE ? CHANNEL_CLOSED : r;
 }
 
+static const struct spawner_class *find_class(const struct spawner *s, struct bytes word)
+{
+        for (size_t i = 0; i < s->n_classes; i++)
+                if (wire_str_is(word, s->classes[i].name))
+                        return &s->classes[i];
+        return NULL;
+}
+
 static int handle_spawn(struct spawner *s, uint64_t seq, struct bytes frame)
 {
         const struct wire_message *m = WIRE_MESSAGE(spawn);
+        const struct spawner_class *class;
         struct wire_refusal why;
         struct wire_spawn body;
         struct bytes word;
@@ -220,10 +225,11 @@ static int handle_spawn(struct spawner *s, uint64_t seq, struct bytes frame)
         if (wire_decode(m, frame, &body, &why))
                 return refuse(s, seq, &why);
         word = wire_word(m->fields[WIRE_AT_spawn_class].words, body.class);
-        for (size_t i = 0; i < s->n_classes; i++)
-                if (wire_str_is(word, s->classes[i].name))
-                        return spawn_one(s, i, seq, &body);
-        wire_refuse(&why, WIRE_UNKNOWN_TYPE, "this spawner makes no %.*s workers", (int)word.len, (const char *)word.data);
+        class = find_class(s, word);
+        if (class && class->handlers == WIRE_HAS(&body, spawn, handler))
+                return spawn_one(s, class, &body, seq);
+        wire_refuse(&why, WIRE_UNKNOWN_TYPE, "this spawner makes no %.*s workers%s", (int)word.len, (const char *)word.data,
+                !class ? "" : class->handlers ? " without a handler" : " for handlers");
         return refuse(s, seq, &why);
 }
 
@@ -241,10 +247,8 @@ static int serve(struct spawner *s)
 
 static void spawner_fini(struct spawner *s)
 {
-        for (size_t i = 0; s->filters && i < s->n_classes; i++)
-                filter_fini(&s->filters[i]);
-        free(s->filters);
-        free(s->lockdowns);
+        for (int p = 0; p < PROFILES; p++)
+                filter_fini(&s->filters[p]);
         channel_fini(&s->channel);
 }
 

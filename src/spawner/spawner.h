@@ -8,21 +8,24 @@
 #pragma once
 
 #include "base/buf.h"
-#include "wire/message.h"
+#include "wire/codec.h"
 
 #include <stdbool.h>
 
 struct spawner_class {
-        const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables */
+        const char *name; /* one of the class words of the spawn message; names the column of the lock-down tables, but
+                           * with `handlers` */
         /* Once, before any fork. Negative: the spawner gives up. NULL: nothing to prepare. */
         int (*prepare)(const struct wire_spawn_setup *setup);
         bool nonblocking; /* its channel is polled; else it blocks */
         bool jailer;      /* locks up what it runs (sandbox/jail.h), and tells those layers itself */
-        /* In the child, while it may still read files: what the class keeps out of the spawner, for example a shared
-         * object. ask is the message that it was asked for with. Negative: this worker ends. NULL: nothing to load. */
-        int (*load)(const struct wire_spawn *ask);
-        /* In the locked-down child. The channel is a stream socket; ask is the message that it was asked for with; layers
-         * is an encoded map {layer: "enforced"|"partial"|"absent"}. Both are good for as long as the process lives. */
+        bool handlers;    /* serves handlers of the operator's own, under the profile that each of them names */
+        /* In the forked child, before any layer is laid: loads what the sandbox would not let it load. ask is the message that
+         * it was asked for with, and stays as long as the process. Negative or positive: the child ends; positive: refused,
+         * and `why` is what the master will be told. NULL: nothing to load. */
+        int (*load)(const struct wire_spawn *ask, struct wire_refusal *why);
+        /* In the locked-down child. The channel is a stream socket; layers is an encoded map
+         * {layer: "enforced"|"partial"|"absent"}. Both are good for as long as the process lives. */
         __attribute__((noreturn)) void (*run)(int channel_fd, const struct wire_spawn *ask, struct bytes layers);
 };
 

@@ -129,6 +129,54 @@ static void test_classes_take_room_in_order(void **state)
         stage_fini(&st);
 }
 
+/* A class whose workers do not start takes nothing from the others: no growth, no room, no replaced worker. */
+static void test_a_held_class_holds_nobody_else_up(void **state)
+{
+        struct scheduler_config config = stage_config();
+        enum task_class wanted = CLASS_JS;
+        struct stage st;
+        struct seat *js;
+        struct task *held;
+
+        (void)state;
+        config.max_seats = 1;
+        stage_init(&st, &config);
+        js = stage_seat(&st);
+        held = stage_task(stage_project(&st, "a"), 9);
+        held->class = CLASS_HANDLERS;
+        assert_int_equal(stage_offer(&st, held), WIRE_OK);
+        scheduler_hold_class(&st.s, CLASS_HANDLERS, true);
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 0);
+        assert_false(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(scheduler_load(&st.s).held, 1);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 1);
+        stage_end(&st, js, TASK_SUCCEEDED, MS(1));
+        scheduler_hold_class(&st.s, CLASS_HANDLERS, false);
+        stage_settle(&st);
+        assert_int_equal(st.n_replaced, 1);
+        assert_true(scheduler_wanted_class(&st.s, &wanted));
+        assert_int_equal(wanted, CLASS_HANDLERS);
+        stage_fini(&st);
+}
+
+static void test_a_worker_that_is_there_serves_its_held_class(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+
+        (void)state;
+        stage_init(&st, &config);
+        stage_seat(&st);
+        scheduler_hold_class(&st.s, CLASS_JS, true);
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 1);
+        stage_fini(&st);
+}
+
 static void test_strictest_isolation_wins(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -358,6 +406,8 @@ int main(void)
                 cmocka_unit_test(test_bound_then_fresh_then_longest_idle),
                 cmocka_unit_test(test_nothing_is_replaced_while_one_is_starting),
                 cmocka_unit_test(test_classes_take_room_in_order),
+                cmocka_unit_test(test_a_held_class_holds_nobody_else_up),
+                cmocka_unit_test(test_a_worker_that_is_there_serves_its_held_class),
                 cmocka_unit_test(test_strictest_isolation_wins),
                 cmocka_unit_test(test_process_isolation_spends_the_seat),
                 cmocka_unit_test(test_retiring_seat_finishes_its_task),

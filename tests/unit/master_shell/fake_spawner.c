@@ -296,12 +296,24 @@ static void play(struct bytes frame, uint64_t seq)
 
 /* ---- a worker ---- */
 
-enum start { START_WELL, START_SILENT, START_EXIT, START_BAD_LAYERS, START_EXIT_IDLE };
+enum start { START_WELL, START_SILENT, START_EXIT, START_BAD_LAYERS, START_EXIT_IDLE, START_FAILED };
+
+static void fail(void)
+{
+        struct wire_worker_failed body = {0};
+
+        WIRE_SET(&body, worker_failed, message, wire_str("/plugin.so is writable\nby \xff all"));
+        channel_send(&out, WIRE_MESSAGE(worker_failed), 0, &body);
+        flush();
+        _exit(115);
+}
 
 static void start(void)
 {
         struct wire_worker_ready body = {0};
 
+        if (setup.max_cpu_ms == START_FAILED)
+                fail();
         if (setup.max_cpu_ms == START_SILENT)
                 play_silent(0);
         if (setup.max_cpu_ms == START_EXIT)

@@ -13,7 +13,7 @@ struct row {
         bool killed;
         int status;
         enum wire_code ours, code;
-        const char *text;
+        const char *text, *last_words;
 };
 
 static void test_each_death_has_its_code_and_sentence(void **state)
@@ -31,12 +31,17 @@ static void test_each_death_has_its_code_and_sentence(void **state)
                 {false, WORKER_EXIT_MEMORY, WIRE_OK, WIRE_OUT_OF_MEMORY, "the worker had no memory for its own buffers"},
                 {false, 0, WIRE_OK, WIRE_WORKER_CRASHED, "the worker saw its channel closed"},
                 {false, SIGSYS, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 31"},
+                {false, WORKER_EXIT_HANDLER, WIRE_OK, WIRE_WORKER_CRASHED, "the worker could not load its handler: it is gone",
+                        "it is gone"},
+                {false, 1, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 1: no module", "no module"},
+                {true, SIGKILL, WIRE_TIMEOUT, WIRE_TIMEOUT, "the worker was killed: because", "not asked"},
         };
 
         (void)state;
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-                struct worker_death death = {.killed = rows[i].killed, .status = rows[i].status};
-                char text[200];
+                struct worker_death death = {.killed = rows[i].killed, .status = rows[i].status,
+                        .last_words = rows[i].last_words};
+                char text[VERDICT_TEXT];
 
                 assert_int_equal(verdict_of_death(&death, rows[i].ours, "because", text, sizeof(text)), rows[i].code);
                 assert_string_equal(text, rows[i].text);

@@ -205,6 +205,8 @@ static void expect_open_breaker(const char *worker, const char *reason)
         while (strcmp(text_at(daemon_status(&d), "daemon.breaker.state"), "open"))
                 usleep(1000);
         assert_non_null(strstr(text_at(daemon_status(&d), "daemon.breaker.reason"), reason));
+        assert_string_equal(text_at(daemon_status(&d), "daemon.breaker.class"), "js");
+        assert_string_equal(text_at(daemon_status(&d), "daemon.breaker.classes.js.state"), "open");
         daemon_stop(&d);
 }
 
@@ -214,6 +216,12 @@ static void test_starts_that_fail_open_the_breaker(void **state)
         expect_open_breaker(START_TRICK(1), "startTimeout");
         expect_open_breaker(START_TRICK(2), "lock itself down");
         expect_open_breaker(START_TRICK(3), "not in order");
+}
+
+static void test_a_worker_says_itself_why_it_cannot_start(void **state)
+{
+        (void)state;
+        expect_open_breaker(START_TRICK(5), "could not load its handler: /plugin.so is writable by ? all");
 }
 
 /* One that is ready and dies is followed by the next one only after a pause, of which everybody can see the reason. */
@@ -243,6 +251,7 @@ int main(int argc, char **argv)
                 T(a_lost_spawner_costs_no_task),
                 T(far_run_at_is_far),
                 cmocka_unit_test(test_starts_that_fail_open_the_breaker),
+                cmocka_unit_test(test_a_worker_says_itself_why_it_cannot_start),
                 cmocka_unit_test(test_death_while_waiting_for_work_has_its_pause),
         };
 

@@ -4,11 +4,13 @@
 #include "spawner/spawner.h"
 #include "wire/cursor.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,14 +37,31 @@ static void run(int fd, const struct wire_spawn *ask, struct bytes layers)
 
 int (*nursery_load)(const struct wire_spawn *ask);
 
-static int load(const struct wire_spawn *ask)
+static int load_as_told(const struct wire_spawn *ask, struct wire_refusal *why)
 {
+        (void)why;
         return nursery_load ? nursery_load(ask) : 0;
+}
+
+/* What a handler's type asks for. */
+static int load(const struct wire_spawn *ask, struct wire_refusal *why)
+{
+        const struct wire_handler *handler = &ask->handler;
+
+        if (wire_str_is(handler->type, "refused"))
+                return wire_refuse(why, WIRE_WORKER_CRASHED, "%.*s is not liked", (int)handler->plugin.len,
+                        (const char *)handler->plugin.data);
+        if (wire_str_is(handler->type, "broken"))
+                return -ENOENT;
+        if (wire_str_is(handler->type, "fat"))
+                return mmap(NULL, NURSERY_FAT, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -ENOMEM : 0;
+        return 0;
 }
 
 static const struct spawner_class classes[] = {
         {.name = "js", .run = (__typeof__(classes->run))run},
-        {.name = "http", .load = load, .run = (__typeof__(classes->run))run},
+        {.name = "http", .load = load_as_told, .run = (__typeof__(classes->run))run},
+        {.name = "plugin", .handlers = true, .load = load, .run = (__typeof__(classes->run))run},
 };
 
 static size_t image_bytes(void)
@@ -105,12 +124,14 @@ int nursery_close(struct nursery *n)
         return status;
 }
 
-struct bytes nursery_ask(struct nursery *n, uint64_t class)
+struct bytes nursery_ask(struct nursery *n, uint64_t class, const struct wire_handler *handler)
 {
         struct wire_spawn ask = {0};
 
         WIRE_SET(&ask, spawn, class, class);
         WIRE_SET(&ask, spawn, slot, 0);
+        if (handler)
+                WIRE_SET(&ask, spawn, handler, *handler);
         assert_int_equal(channel_send(&n->channel, WIRE_MESSAGE(spawn), 7, &ask), 0);
         assert_int_equal(channel_flush(&n->channel), 0);
         return next_frame(n);
@@ -128,9 +149,9 @@ static bool read_whole(int fd, void *to, size_t n)
         return true;
 }
 
-void infant_conceive(struct nursery *n, uint64_t class, struct infant *w)
+void infant_begin(struct nursery *n, struct infant *w, uint64_t class, const struct wire_handler *handler)
 {
-        struct bytes frame = nursery_ask(n, class);
+        struct bytes frame = nursery_ask(n, class, handler);
         struct wire_spawn_reply reply;
         struct wire_refusal why;
         struct wire_head head;
@@ -145,20 +166,41 @@ void infant_conceive(struct nursery *n, uint64_t class, struct infant *w)
         assert_int_equal(fd_set_nonblock(w->channel, 0), 0);
 }
 
-void infant_spawn_class(struct nursery *n, uint64_t class, struct infant *w)
+static void hear_layers(struct infant *w)
 {
         uint32_t len;
 
-        infant_conceive(n, class, w);
         assert_true(read_whole(w->channel, &len, sizeof(len)));
         assert_true(len <= sizeof(w->layers));
         w->layers_len = len;
         assert_true(read_whole(w->channel, w->layers, len));
 }
 
+void infant_spawn_class(struct nursery *n, struct infant *w, uint64_t class)
+{
+        infant_begin(n, w, class, NULL);
+        hear_layers(w);
+}
+
 void infant_spawn(struct nursery *n, struct infant *w)
 {
-        infant_spawn_class(n, NURSERY_JS, w);
+        infant_spawn_class(n, w, CLASS_WORD_JS);
+}
+
+struct wire_handler nursery_handler(const char *type)
+{
+        struct wire_handler h = {0};
+
+        WIRE_SET(&h, handler, type, wire_str(type));
+        WIRE_SET(&h, handler, plugin, wire_str("/a/plugin.so"));
+        WIRE_SET(&h, handler, profile, PROFILE_JS);
+        return h;
+}
+
+void infant_spawn_plugin(struct nursery *n, struct infant *w, const struct wire_handler *handler)
+{
+        infant_begin(n, w, CLASS_WORD_PLUGIN, handler);
+        hear_layers(w);
 }
 
 bool infant_bid(struct infant *w, uint8_t bid, int64_t *result)

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "sandbox/profile.h"
 #include "wire/channel.h"
 
 #include <sys/types.h>
@@ -20,8 +21,11 @@ struct infant {
         size_t layers_len;
 };
 
-/* The classes that there are, as indices of the message's words. */
-enum { NURSERY_JS = 0, NURSERY_HTTP = 2 };
+/* Indices of the words of spawn.class. */
+enum { CLASS_WORD_JS = 0, CLASS_WORD_HTTP = 2, CLASS_WORD_SHELL = 3, CLASS_WORD_PLUGIN = 5 };
+
+/* What a handler of the type "fat" maps when it is loaded. */
+enum { NURSERY_FAT = 512 * 1024 * 1024 };
 
 /* What workers of the class http load before they are locked down; set it before the nursery opens. */
 extern int (*nursery_load)(const struct wire_spawn *ask);
@@ -35,12 +39,16 @@ int nursery_close(struct nursery *n);
 struct wire_spawn_setup nursery_setup(void);
 
 /* Asks for a worker of the class with this index in the message's words. The frame of the answer is the channel's. */
-struct bytes nursery_ask(struct nursery *n, uint64_t class);
+struct bytes nursery_ask(struct nursery *n, uint64_t class, const struct wire_handler *handler);
+/* A plugin's record; its type tells what becomes of it when it is loaded: "refused", "broken", "fat" or well. */
+struct wire_handler nursery_handler(const char *type);
 
-/* A worker that exists, and one that has said its layers. */
-void infant_conceive(struct nursery *n, uint64_t class, struct infant *w);
-void infant_spawn_class(struct nursery *n, uint64_t class, struct infant *w);
-/* One of the class js. */
+/* A worker that exists and has not said anything yet; of a class without handlers: that has said its layers. */
+void infant_begin(struct nursery *n, struct infant *w, uint64_t class, const struct wire_handler *handler);
+void infant_spawn_class(struct nursery *n, struct infant *w, uint64_t class);
+/* A plugin's worker that has said its layers. */
+void infant_spawn_plugin(struct nursery *n, struct infant *w, const struct wire_handler *handler);
+/* A js worker that has said its layers. */
 void infant_spawn(struct nursery *n, struct infant *w);
 /* False when the worker died instead of answering. */
 bool infant_bid(struct infant *w, uint8_t bid, int64_t *result);

@@ -143,7 +143,7 @@ static void a_class_it_does_not_make_is_refused(void **state)
         struct infant w;
 
         (void)state;
-        assert_refused(nursery_ask(&nursery, 3), "UNKNOWN_TYPE");
+        assert_refused(nursery_ask(&nursery, CLASS_WORD_SHELL, NULL), "UNKNOWN_TYPE");
         infant_spawn(&nursery, &w);
         assert_int_equal(infant_reap(&w), 0);
 }
@@ -152,7 +152,7 @@ static int load_a_file(const struct wire_spawn *ask)
 {
         int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
 
-        was_loaded = ask->class == NURSERY_HTTP && fd >= 0;
+        was_loaded = ask->class == CLASS_WORD_HTTP && fd >= 0;
         close(fd);
         return 0;
 }
@@ -165,32 +165,75 @@ static void a_class_loads_in_the_worker_while_files_can_be_read(void **state)
         (void)state;
         nursery_load = load_a_file;
         open_nursery(NULL);
-        infant_spawn_class(&nursery, NURSERY_HTTP, &w);
+        infant_spawn_class(&nursery, &w, CLASS_WORD_HTTP);
         assert_true(infant_bid(&w, 1, &loaded));
         assert_true(loaded && !was_loaded);
         assert_int_equal(infant_reap(&w), 0);
+        nursery_load = NULL;
         close_nursery(NULL);
 }
 
-static int load_nothing(const struct wire_spawn *ask)
+static void only_classes_of_handlers_take_one_and_need_one(void **state)
 {
-        (void)ask;
-        return -ENOENT;
-}
-
-static void a_worker_that_cannot_load_ends_and_says_so(void **state)
-{
+        struct wire_handler handler = nursery_handler("well");
         struct infant w;
-        int status;
 
         (void)state;
-        nursery_load = load_nothing;
-        open_nursery(NULL);
-        infant_conceive(&nursery, NURSERY_HTTP, &w);
-        status = infant_reap(&w);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), WORKER_EXIT_LOAD);
-        close_nursery(NULL);
+        assert_refused(nursery_ask(&nursery, CLASS_WORD_PLUGIN, NULL), "UNKNOWN_TYPE");
+        assert_refused(nursery_ask(&nursery, CLASS_WORD_JS, &handler), "UNKNOWN_TYPE");
+        infant_spawn_plugin(&nursery, &w, &handler);
+        assert_int_equal(infant_reap(&w), 0);
+}
+
+/* The worker of such a type ends at once; these are its last words. */
+static void assert_fails_to_load(const char *type, const char *words)
+{
+        struct wire_handler handler = nursery_handler(type);
+        struct wire_worker_failed body;
+        struct wire_refusal why;
+        struct wire_head head;
+        struct channel channel;
+        struct bytes frame;
+        struct infant w;
+
+        infant_begin(&nursery, &w, CLASS_WORD_PLUGIN, &handler);
+        channel_init(&channel, dup(w.channel), 4096, 0);
+        while (channel_next(&channel, &frame) == CHANNEL_AGAIN)
+                assert_int_equal(channel_fill(&channel), 0);
+        assert_int_equal(wire_open(frame, &head, &why), 0);
+        assert_true(wire_str_is(head.op, "failed"));
+        assert_int_equal(wire_decode(WIRE_MESSAGE(worker_failed), frame, &body, &why), 0);
+        assert_true(wire_str_is(body.message, words));
+        assert_int_equal(channel_fill(&channel), CHANNEL_CLOSED);
+        channel_fini(&channel);
+        assert_int_equal(WEXITSTATUS(infant_reap(&w)), WORKER_EXIT_HANDLER);
+}
+
+static void a_handler_that_cannot_be_loaded_says_why(void **state)
+{
+        (void)state;
+        assert_fails_to_load("refused", "/a/plugin.so is not liked");
+        assert_fails_to_load("broken", "No such file or directory");
+}
+
+static rlim_t address_space_of(const char *type)
+{
+        struct wire_handler handler = nursery_handler(type);
+        struct rlimit limit;
+        struct infant w;
+
+        infant_spawn_plugin(&nursery, &w, &handler);
+        assert_int_equal(prlimit(w.pid, RLIMIT_AS, NULL, &limit), 0);
+        assert_int_equal(infant_reap(&w), 0);
+        return limit.rlim_max;
+}
+
+static void what_is_loaded_takes_no_address_space_from_tasks(void **state)
+{
+        (void)state;
+        if (instrumented())
+                return leave_out("its runtime needs address space without a limit");
+        assert_true(address_space_of("fat") >= address_space_of("well") + NURSERY_FAT);
 }
 
 static void a_spawn_that_fails_is_answered_and_the_next_one_works(void **state)
@@ -204,7 +247,7 @@ static void a_spawn_that_fails_is_answered_and_the_next_one_works(void **state)
         assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, NULL, &before), 0);
         none.rlim_max = before.rlim_max;
         assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, &none, NULL), 0);
-        assert_refused(nursery_ask(&nursery, 0), "WORKER_CRASHED");
+        assert_refused(nursery_ask(&nursery, CLASS_WORD_JS, NULL), "WORKER_CRASHED");
         assert_int_equal(prlimit(nursery.spawner, RLIMIT_NOFILE, &before, NULL), 0);
         infant_spawn(&nursery, &w);
         assert_int_equal(infant_reap(&w), 0);
@@ -341,10 +384,12 @@ int main(void)
                 cmocka_unit_test_setup(a_killed_spawner_leaves_its_workers_alive, open_nursery),
                 WITH_NURSERY(the_terminals_signals_do_not_end_it),
                 WITH_NURSERY(a_class_it_does_not_make_is_refused),
+                WITH_NURSERY(only_classes_of_handlers_take_one_and_need_one),
+                WITH_NURSERY(a_handler_that_cannot_be_loaded_says_why),
+                WITH_NURSERY(what_is_loaded_takes_no_address_space_from_tasks),
                 WITH_NURSERY(a_spawn_that_fails_is_answered_and_the_next_one_works),
                 WITH_NURSERY(two_hundred_workers_leave_nothing_behind),
                 cmocka_unit_test(a_class_loads_in_the_worker_while_files_can_be_read),
-                cmocka_unit_test(a_worker_that_cannot_load_ends_and_says_so),
                 cmocka_unit_test(a_killed_master_takes_worker_and_spawner_along),
                 cmocka_unit_test(a_first_message_that_is_no_setup_ends_it),
         };
