@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "wire/pack.h"
 #include "worker/js/inspect.h"
+#include "worker/js/live.h"
 #include "worker/js/text.h"
 
 #include <math.h>
@@ -109,6 +110,7 @@ static void keep_line(const char *level, struct bytes text)
         pack_entry_str(&p, "text", text);
         pack_entry_uint(&p, "at", (uint64_t)((clock_now() - console.started_ns) / NS_PER_MS));
         o->n_logs++;
+        live_send();
 }
 
 static size_t room(const struct outcome *o)

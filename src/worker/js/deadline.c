@@ -1,6 +1,6 @@
 /*
- * One handler for SIGALRM (time: deadline and beat), SIGPROF (CPU time) and SIGUSR1 (cancel, which carries
- * the attempt's generation). Every state it needs is here, and whatever it decides is checked against the
+ * One handler for SIGALRM (time: deadline and beat), SIGPROF (CPU time), SIGUSR1 (cancel) and SIGUSR2 (somebody follows);
+ * the last two carry the attempt's generation. Every state it needs is here, and whatever it decides is checked against the
  * attempt that runs now: a signal that comes late finds nothing to do.
  */
 #include "worker/js/deadline.h"
@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "wire/codec.h"
 #include "wire/exits.h"
+#include "worker/js/live.h"
 #include <duktape.h>
 #include <errno.h>
 #include <link.h>
@@ -137,11 +138,9 @@ static void send_beat_if_due(int64_t now)
         now_running.next_beat = now + fixed.beat_interval;
 }
 
-static void note_cancel(const siginfo_t *info)
+static void note_cancel(uint32_t generation)
 {
-        if (info->si_code != SI_QUEUE)
-                return;
-        now_running.cancelled = (uint32_t)info->si_value.sival_int;
+        now_running.cancelled = generation;
         now_running.has_cancelled = true;
 }
 
@@ -190,17 +189,38 @@ static int64_t stop_if_due(int64_t now, const ucontext_t *uc)
         return now + RETRY_NS;
 }
 
+/* The lines that somebody waits for are sent from here, lest a script that is silent now keeps them back. In the engine's own
+ * code no line is half kept, no frame half written and no lock of the C library held. */
+static int64_t catch_up(int64_t now, const ucontext_t *uc)
+{
+        if (!live_pending())
+                return INT64_MAX;
+        if (now_running.held || !in_engine(uc))
+                return now + RETRY_NS;
+        live_send();
+        return INT64_MAX;
+}
+
+static void note_word(int sig, const siginfo_t *info)
+{
+        if (info->si_code != SI_QUEUE)
+                return;
+        if (sig == SIGUSR1)
+                note_cancel((uint32_t)info->si_value.sival_int);
+        if (sig == SIGUSR2)
+                live_ask((uint32_t)info->si_value.sival_int);
+}
+
 static void on_signal(int sig, siginfo_t *info, void *context)
 {
         int saved = errno;
         int64_t now = clock_now(), next = INT64_MAX;
 
         now_running.handled++;
-        if (sig == SIGUSR1)
-                note_cancel(info);
+        note_word(sig, info);
         send_beat_if_due(now);
         if (now_running.active)
-                next = stop_if_due(now, context);
+                next = earlier(stop_if_due(now, context), catch_up(now, context));
         if (now_running.next_beat < next && !now_running.held)
                 next = now_running.next_beat;
         /* While a frame is being written the beat waits for deadline_release_beat(). */
@@ -219,6 +239,7 @@ static void fill_limit_signals(sigset_t *set)
         sigaddset(set, SIGALRM);
         sigaddset(set, SIGPROF);
         sigaddset(set, SIGUSR1);
+        sigaddset(set, SIGUSR2);
 }
 
 static int encode_beat(void)
@@ -248,7 +269,7 @@ int deadline_start(int fd, uint64_t heartbeat_ms)
         fixed.beat_interval = (int64_t)heartbeat_ms * NS_PER_MS;
         fill_limit_signals(&action.sa_mask);
         if (sigaction(SIGALRM, &action, NULL) || sigaction(SIGPROF, &action, NULL) ||
-                sigaction(SIGUSR1, &action, NULL))
+                sigaction(SIGUSR1, &action, NULL) || sigaction(SIGUSR2, &action, NULL))
                 return error_origin(-errno);
         now_running.next_beat = clock_now() + fixed.beat_interval;
         sigprocmask(SIG_UNBLOCK, &action.sa_mask, NULL);

@@ -7,6 +7,7 @@
 #include "wire/exits.h"
 #include "worker/js/arena.h"
 #include "worker/js/console.h"
+#include "worker/js/live.h"
 #include "worker/js/stack.h"
 #include "worker/js/task.h"
 #include "worker/js/world.h"
@@ -81,6 +82,13 @@ static void flush(void)
                 _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
 }
 
+static void send_output(const struct wire_worker_output *output)
+{
+        if (channel_send(&worker.channel, WIRE_MESSAGE(worker_output), 0, output) < 0)
+                _exit(WORKER_EXIT_MEMORY);
+        flush();
+}
+
 static struct bytes receive(void)
 {
         struct bytes frame;
@@ -141,7 +149,9 @@ static void run(const struct wire_worker_run *r, uint64_t seq)
         };
 
         console_begin(&worker.outcome, worker.setup.max_log_bytes, limits.started_ns);
+        live_begin((uint32_t)seq, &worker.outcome, r->follow);
         task_run(r->task, &limits, &worker.outcome);
+        live_send();
         reply(seq);
 }
 
@@ -172,6 +182,8 @@ static int open_buffers(int fd)
                 r = buf_reserve(&worker.channel.out, OWN_MAPPING);
         if (!r)
                 r = buf_reserve(&worker.logs, OWN_MAPPING);
+        if (!r)
+                r = live_init(s->max_log_bytes, send_output);
         return r ? r : outcome_init(&worker.outcome, s);
 }
 

@@ -19,6 +19,6 @@ int worker_js_prepare(const struct wire_spawn_setup *setup);
 size_t worker_js_image_bytes(void);
 
 /* Sends `ready` with the layers (an encoded map), then serves until the channel closes. Uses _exit() only.
- * The channel must be a blocking stream socket. A cancel is SIGUSR1 with the low 32 bits of the attempt's
- * generation as its value. TZ must still be UTC, as worker_js_prepare() set it. */
+ * The channel must be a blocking stream socket. A cancel is SIGUSR1, a wish to follow SIGUSR2, with the low 32 bits of the
+ * attempt's generation as its value. TZ must still be UTC, as worker_js_prepare() set it. */
 _Noreturn void worker_js_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers);
