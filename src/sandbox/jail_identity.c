@@ -1,0 +1,129 @@
+/* Who the jailer is while it makes namespaces, and who the processes of a tree are: nobody. */
+#include "sandbox/jail_private.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+/* In a user namespace the tree has this number, whatever the user's own is. Never 0: an exec would give
+ * capabilities. */
+enum { MAPPED_ID = 1000, CAPS_MAX = 64 };
+
+static int write_text(const char *path, const char *text)
+{
+        CLEANUP(cleanup_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
+        size_t len = strlen(text);
+
+        if (fd < 0 || write(fd, text, len) != (ssize_t)len)
+                return -errno;
+        return 0;
+}
+
+static int map_ids(uid_t uid, gid_t gid)
+{
+        char users[48], groups[48];
+        int r;
+
+        snprintf(users, sizeof(users), "%d %u 1", MAPPED_ID, uid);
+        snprintf(groups, sizeof(groups), "%d %u 1", MAPPED_ID, gid);
+        r = write_text("/proc/self/setgroups", "deny");
+        if (!r)
+                r = write_text("/proc/self/uid_map", users);
+        return r ? r : write_text("/proc/self/gid_map", groups);
+}
+
+/* What the jailer mounts is its own, but what the machine unmounts is not held. */
+static int enter_user_namespace(struct jail *j)
+{
+        uid_t uid = geteuid();
+        gid_t gid = getegid();
+        int r;
+
+        if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) < 0)
+                return jail_fail(j, -errno, "a user namespace");
+        r = map_ids(uid, gid);
+        if (r)
+                return jail_fail(j, r, "the user namespace's map");
+        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+                return jail_fail(j, -errno, "mounts of its own");
+        j->user_namespace = true;
+        j->uid = j->gid = MAPPED_ID;
+        return 0;
+}
+
+/* Should memory run out, a tree goes before anybody else. Whether namespaces can be made is seen by making
+ * one. */
+static int enter(struct jail *j)
+{
+        write_text("/proc/self/oom_score_adj", "1000");
+        j->uid = j->gid = j->spec.uid;
+        if (geteuid() == 0 && j->uid && unshare(CLONE_NEWUTS) == 0)
+                return 0;
+        return enter_user_namespace(j);
+}
+
+int jail_identity_enter(struct jail *j)
+{
+        int dumpable = prctl(PR_GET_DUMPABLE), r;
+
+        if (prctl(PR_SET_DUMPABLE, 1) < 0)
+                return jail_fail(j, -errno, "PR_SET_DUMPABLE");
+        r = enter(j);
+        if (prctl(PR_SET_DUMPABLE, dumpable == 1) < 0 && !r)
+                r = jail_fail(j, -errno, "PR_SET_DUMPABLE");
+        return r;
+}
+
+/* ---- nobody ---- */
+
+static int drop_bounding(void)
+{
+        for (unsigned long cap = 0; cap < CAPS_MAX && prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+                if (prctl(PR_CAPBSET_DROP, cap) < 0)
+                        return -errno;
+        return 0;
+}
+
+static int drop_capabilities(void)
+{
+        struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+        if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+                syscall(SYS_capset, &head, none) < 0)
+                return -errno;
+        return 0;
+}
+
+static int become(const struct jail *j)
+{
+        /* A user namespace of an ordinary user keeps the groups: the probe looks. */
+        if (!j->user_namespace && setgroups(0, NULL) < 0)
+                return -errno;
+        if (setresgid(j->gid, j->gid, j->gid) < 0 || setresuid(j->uid, j->uid, j->uid) < 0)
+                return -errno;
+        return 0;
+}
+
+int jail_identity_drop(const struct jail *j)
+{
+        int r = drop_bounding();
+
+        if (!r)
+                r = become(j);
+        if (!r)
+                r = drop_capabilities();
+        if (!r && (setuid(0) == 0 || setgid(0) == 0))
+                r = -EPERM;
+        return r;
+}

@@ -1,0 +1,29 @@
+/* Between the files of the jail: building the root, becoming nobody, and a tree's init. */
+#pragma once
+
+#include "sandbox/jail.h"
+
+/* What a tree's init says to the jailer; one packet each. */
+enum jail_word { JAIL_SETUP_FAILED, JAIL_EXEC_FAILED, JAIL_ENDED };
+struct jail_report {
+        enum jail_word word;
+        int value;            /* -errno, or the status */
+        char what[JAIL_WHAT]; /* failed */
+};
+
+/* Writes jail.fault and returns r. */
+int jail_fail(struct jail *j, int r, const char *what);
+
+/* Builds the root in a mount namespace of its own and moves the calling process into it. */
+int jail_root_build(struct jail *j);
+
+/* Makes the calling process able to make namespaces. */
+int jail_identity_enter(struct jail *j);
+/* In init, for good: no groups, no capabilities, the tree's user. */
+int jail_identity_drop(const struct jail *j);
+
+/* In the process that becomes the command. Negative: one of them could not be set. */
+int jail_limits_set(const struct jail *j);
+
+/* In a new tree's first process. */
+_Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line);
