@@ -6,8 +6,8 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/list.h"
-#include "client/json.h"
 #include "wire/cursor.h"
+#include "wire/json.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -142,11 +142,11 @@ int poppo_send_msgpack(struct poppo *p, const char *op, const void *args, size_t
 int client_add_json(struct poppo *p, struct buf *out, const char *what, const char *text)
 {
         char why[JSON_WHY_MAX];
-        int r = json_to_msgpack(text, out, why);
+        int r = json_to_msgpack(wire_str(text), WIRE_DEPTH_MAX, out, why);
 
         if (r == -ENOBUFS)
                 return client_fail(p, -EMSGSIZE, "%s: more than %zu bytes as MessagePack", what, out->limit);
-        return r < 0 ? client_fail(p, r, "%s: %s", what, why) : 0;
+        return r < 0 ? client_fail(p, r == -E2BIG ? -EINVAL : r, "%s: %s", what, why) : 0;
 }
 
 int client_encode_args(struct poppo *p, const char *args, struct buf *out)

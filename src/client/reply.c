@@ -2,8 +2,8 @@
 #include "client/client.h"
 
 #include "base/cleanup.h"
-#include "client/json.h"
 #include "wire/cursor.h"
+#include "wire/json.h"
 #include "wire/pack.h"
 
 #include <assert.h>

@@ -22,7 +22,7 @@ LIBRARIES = {
     "ev": {"master", "store", "gateway"},
     "duktape": {"worker"},
     "seccomp": {"sandbox"},
-    "jansson": {"config", "client", "cli", "gateway"},
+    "jansson": {"config", "wire", "cli", "gateway"},
     "msgpack": {"wire", "client"},
     "sqlite3": {"store"},
     "curl": {"worker"},

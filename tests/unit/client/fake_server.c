@@ -1,7 +1,7 @@
 /* The child: accept, read frames, answer, one connection after the other. It uses wire/ as the real one does. */
 #include "fake_server.h"
 
-#include "client/json.h"
+#include "wire/json.h"
 #include "wire/channel.h"
 #include "wire/cursor.h"
 #include "wire/pack.h"
@@ -60,7 +60,7 @@ static void reply_json(struct server *s, uint64_t seq, const char *json)
         struct pack p;
 
         buf_init(&fields, 0);
-        must(!json_to_msgpack(json, &fields, why), why);
+        must(!json_to_msgpack(wire_str(json), WIRE_DEPTH_MAX, &fields, why), why);
         c = cursor_over(buf_bytes(&fields));
         must(!cursor_read(&c, &head) && head.tag == TAG_MAP, "a rule is no object");
         pack_init(&p, out);

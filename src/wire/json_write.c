@@ -2,7 +2,7 @@
  * MessagePack to JSON text, straight from the bytes: a tree would cost a copy, and jansson prints 0.1 with seventeen
  * digits and knows no unsigned 64-bit integer.
  */
-#include "client/json.h"
+#include "wire/json.h"
 
 #include "base/utf8.h"
 #include "wire/cursor.h"

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "base/buf.h"
+#include "wire/cursor.h"
 
 enum { JSON_WHY_MAX = 256 };
 
-/* Appends a whole text's value. -EINVAL and a sentence in `why`: not JSON, or nested too deep; -ENOBUFS, -ENOMEM. */
-int json_to_msgpack(const char *text, struct buf *out, char why[static JSON_WHY_MAX]);
+/* Appends a whole text's value. A sentence in `why` and -EINVAL: not JSON; -E2BIG: nests deeper than depth_max, which is at
+ * most WIRE_DEPTH_MAX; -ENOBUFS, -ENOMEM. */
+int json_to_msgpack(struct bytes text, unsigned int depth_max, struct buf *out, char why[static JSON_WHY_MAX]);
 
 /* Appends one checked value as compact text, without a NUL. -ENOBUFS, -ENOMEM. */
 int json_from_msgpack(struct bytes value, struct buf *out);

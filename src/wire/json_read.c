@@ -1,5 +1,5 @@
 /* JSON text to MessagePack. jansson parses; its tree is walked once. */
-#include "client/json.h"
+#include "wire/json.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -13,6 +13,7 @@
 
 struct packing {
         struct pack pack;
+        unsigned int depth_max;
         bool wide; /* the text has an integer beyond 64 bits: all its integers were read as reals */
         bool too_deep;
 };
@@ -61,7 +62,7 @@ static void pack_value(struct packing *s, const json_t *v, unsigned int depth)
 {
         if (json_is_object(v) || json_is_array(v))
                 depth++;
-        if (depth > WIRE_DEPTH_MAX)
+        if (depth > s->depth_max)
                 s->too_deep = true;
         else if (json_is_object(v))
                 pack_object(s, v, depth);
@@ -79,23 +80,30 @@ static void pack_value(struct packing *s, const json_t *v, unsigned int depth)
                 pack_nil(&s->pack);
 }
 
-static json_t *parse(const char *text, bool *wide, char *why)
+static json_t *parse(struct bytes text, bool *wide, char *why)
 {
         size_t flags = JSON_DECODE_ANY | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL;
         json_error_t error;
-        json_t *v = json_loads(text, flags, &error);
+        json_t *v;
+
+        /* jansson takes it for the text's end. */
+        if (text.len && memchr(text.data, 0, text.len)) {
+                snprintf(why, JSON_WHY_MAX, "there is a NUL byte in it");
+                return NULL;
+        }
+        v = json_loadb((const char *)text.data, text.len, flags, &error);
 
         *wide = !v && json_error_code(&error) == json_error_numeric_overflow;
         if (*wide)
-                v = json_loads(text, flags | JSON_DECODE_INT_AS_REAL, &error);
+                v = json_loadb((const char *)text.data, text.len, flags | JSON_DECODE_INT_AS_REAL, &error);
         if (!v)
                 snprintf(why, JSON_WHY_MAX, "line %d, column %d: %s", error.line, error.column, error.text);
         return v;
 }
 
-int json_to_msgpack(const char *text, struct buf *out, char why[static JSON_WHY_MAX])
+int json_to_msgpack(struct bytes text, unsigned int depth_max, struct buf *out, char why[static JSON_WHY_MAX])
 {
-        struct packing s = {0};
+        struct packing s = {.depth_max = depth_max};
         CLEANUP(cleanup_json) json_t *v = parse(text, &s.wide, why);
 
         if (!v)
@@ -103,8 +111,8 @@ int json_to_msgpack(const char *text, struct buf *out, char why[static JSON_WHY_
         pack_init(&s.pack, out);
         pack_value(&s, v, 0);
         if (s.too_deep) {
-                snprintf(why, JSON_WHY_MAX, "values nest deeper than %d", WIRE_DEPTH_MAX);
-                return -EINVAL;
+                snprintf(why, JSON_WHY_MAX, "values nest deeper than %u", depth_max);
+                return -E2BIG;
         }
         if (s.pack.error)
                 snprintf(why, JSON_WHY_MAX, "%s", error_text(s.pack.error));

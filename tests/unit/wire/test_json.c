@@ -1,6 +1,7 @@
 /* JSON to MessagePack and back: the conversions that poppo.h promises. */
-#include "client/json.h"
 #include "wire/cursor.h"
+#include "wire/json.h"
+#include "wire/message.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -142,7 +143,7 @@ static void check_read(const char *text, const char *expected, size_t len)
         struct buf out;
 
         buf_init(&out, 0);
-        assert_int_equal(json_to_msgpack(text, &out, why), 0);
+        assert_int_equal(json_to_msgpack(wire_str(text), WIRE_DEPTH_MAX, &out, why), 0);
         assert_int_equal(buf_size(&out), len);
         assert_memory_equal(buf_head(&out), expected, len);
         buf_fini(&out);
@@ -170,15 +171,20 @@ static void test_integers_beyond_64_bits(void **state)
         READS("[1,18446744073709551616]", "\x92\x01\xcb\x43\xf0\x00\x00\x00\x00\x00\x00");
 }
 
-static void check_refused(const char *text, const char *sentence)
+static void check_refused_with(int error, struct bytes text, unsigned int depth_max, const char *sentence)
 {
         char why[JSON_WHY_MAX];
         struct buf out;
 
         buf_init(&out, 0);
-        assert_int_equal(json_to_msgpack(text, &out, why), -EINVAL);
+        assert_int_equal(json_to_msgpack(text, depth_max, &out, why), error);
         assert_non_null(strstr(why, sentence));
         buf_fini(&out);
+}
+
+static void check_refused(const char *text, const char *sentence)
+{
+        check_refused_with(-EINVAL, wire_str(text), WIRE_DEPTH_MAX, sentence);
 }
 
 static void test_refusals(void **state)
@@ -189,7 +195,10 @@ static void test_refusals(void **state)
         check_refused("[1,\n2,]", "line 2, column");
         check_refused("1 2", "line 1");
         check_refused("NaN", "line 1");
-        check_refused("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]", "nest deeper than 32");
+        check_refused_with(-EINVAL, (struct bytes){(const uint8_t *)"1\0", 2}, WIRE_DEPTH_MAX, "NUL");
+        check_refused_with(-E2BIG, wire_str("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]"), WIRE_DEPTH_MAX,
+                "nest deeper than 32");
+        check_refused_with(-E2BIG, wire_str("{\"a\":[1]}"), 1, "nest deeper than 1");
         READS("[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
                 "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91"
                 "\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x01");
@@ -208,7 +217,7 @@ static void test_there_and_back(void **state)
                 struct buf packed;
 
                 buf_init(&packed, 0);
-                assert_int_equal(json_to_msgpack(texts[i], &packed, why), 0);
+                assert_int_equal(json_to_msgpack(wire_str(texts[i]), WIRE_DEPTH_MAX, &packed, why), 0);
                 check_written((const char *)buf_head(&packed), buf_size(&packed), texts[i]);
                 buf_fini(&packed);
         }
