@@ -17,7 +17,13 @@ const struct wire_code_info wire_codes[WIRE_CODES] = {
 /* The short words of the table's columns, valid only inside it. */
 enum { MAY = WIRE_MAY, MUST = WIRE_MUST };
 enum { GREETING = WIRE_GREETING, OPEN = WIRE_OPEN, ANY = WIRE_ANY_TIME };
-enum { CLIENT = WIRE_CLIENT, MASTER = WIRE_MASTER, WORKER = WIRE_WORKER, SPAWNER = WIRE_SPAWNER };
+enum {
+        CLIENT = WIRE_CLIENT,
+        MASTER = WIRE_MASTER,
+        WORKER = WIRE_WORKER,
+        SPAWNER = WIRE_SPAWNER,
+        LOADER = WIRE_LOADER
+};
 
 #define BEGIN(id, ...) static const struct wire_field fields_##id[] = {
 #define FIELD(id, member, text, kind, needed, lo, hi, about)                                                 \

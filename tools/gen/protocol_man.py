@@ -11,7 +11,8 @@ import sys
 
 ROW = re.compile(r"^\s*(BEGIN|FIELD|CHOICE|NEST|END|ERROR)\((.*)\)$")
 ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s,"]+)')
-PERSON = {"CLIENT": "a client", "MASTER": "the supervisor", "WORKER": "a worker", "SPAWNER": "the spawner"}
+PERSON = {"CLIENT": "a client", "MASTER": "the supervisor", "WORKER": "a worker", "SPAWNER": "the spawner",
+          "LOADER": "the loader"}
 PAGE_DATE = "November 23, 2026"
 
 

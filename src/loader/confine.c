@@ -1,0 +1,153 @@
+/* The layers, what needs more rights first. */
+#include "loader/confine.h"
+
+#include "base/error.h"
+#include "sandbox/instrument.h"
+#include "wire/pack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { MEMORY_MIB = 256, FILES_MAX = 128 };
+
+enum state { ABSENT, PARTIAL, ENFORCED };
+
+struct confinement {
+        const struct roots *roots;
+        pid_t parent;
+};
+
+/* The signal comes only for a death from now on: one that was before shows in the parent's number. */
+static int layer_parent_death(const struct confinement *c)
+{
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                return ABSENT;
+        return getppid() == c->parent ? ENFORCED : error_origin(-ESRCH);
+}
+
+/* Neither forks nor dumps; a file's bytes and an answer fit in the memory. FSIZE stays: the log may be a
+ * file. */
+static int layer_rlimits(const struct confinement *c)
+{
+        const struct {
+                __rlimit_resource_t resource;
+                rlim_t value;
+        } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_NOFILE, FILES_MAX},
+                {RLIMIT_AS, instrumented() ? RLIM_INFINITY : (rlim_t)MEMORY_MIB << 20}};
+        int state = instrumented() ? PARTIAL : ENFORCED;
+
+        (void)c;
+        for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+                struct rlimit now;
+
+                if (getrlimit(limits[i].resource, &now) < 0)
+                        return PARTIAL;
+                if (limits[i].value < now.rlim_max)
+                        now.rlim_max = limits[i].value;
+                now.rlim_cur = now.rlim_max;
+                if (setrlimit(limits[i].resource, &now) < 0)
+                        state = PARTIAL;
+        }
+        return state;
+}
+
+/* Root's right to look at any file stays, since modules may be their owner's alone; beneath a root the kernel
+ * keeps it, and no other right is left. */
+static int layer_capabilities(const struct confinement *c)
+{
+        struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {0};
+
+        (void)c;
+        if (syscall(SYS_capget, &header, sets) < 0)
+                return ABSENT;
+        sets[0].effective = sets[0].permitted = sets[0].permitted & (1u << CAP_DAC_READ_SEARCH);
+        sets[0].inheritable = 0;
+        sets[1] = (struct __user_cap_data_struct){0};
+        return syscall(SYS_capset, &header, sets) < 0 ? ABSENT : ENFORCED;
+}
+
+static int layer_not_dumpable(const struct confinement *c)
+{
+        (void)c;
+        return prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_GET_DUMPABLE) ? ABSENT : ENFORCED;
+}
+
+static int layer_no_new_privs(const struct confinement *c)
+{
+        (void)c;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? ABSENT : ENFORCED;
+}
+
+/* What the first version of Landlock knows: reading, writing, making and removing of files. */
+enum { LANDLOCK_RIGHTS = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
+
+static int allow_reading(int ruleset, const struct roots *r)
+{
+        for (unsigned int i = 0; i < r->n; i++) {
+                struct landlock_path_beneath_attr rule = {
+                        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
+                        .parent_fd = r->list[i].fd};
+
+                if (rule.parent_fd >= 0 &&
+                        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
+                        return -errno;
+        }
+        return 0;
+}
+
+static int layer_landlock(const struct confinement *c)
+{
+        struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_RIGHTS};
+        int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), fd;
+
+        if (ruleset < 0)
+                return ABSENT;
+        fd = allow_reading(ruleset, c->roots) || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -1 : 0;
+        close(ruleset);
+        if (fd < 0)
+                return ABSENT;
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        if (fd >= 0)
+                close(fd);
+        return fd < 0 && errno == EACCES ? ENFORCED : PARTIAL;
+}
+
+static const struct {
+        const char *name;
+        /* An enum state, or negative: this process must end. */
+        int (*apply)(const struct confinement *);
+} layers[] = {
+        {"parentDeath", layer_parent_death},
+        {"rlimits", layer_rlimits},
+        {"capabilities", layer_capabilities},
+        {"notDumpable", layer_not_dumpable},
+        {"noNewPrivs", layer_no_new_privs},
+        {"landlock", layer_landlock},
+};
+
+int confine(const struct roots *r, pid_t parent, struct buf *out)
+{
+        static const char *const words[] = {
+                [ABSENT] = "absent", [PARTIAL] = "partial", [ENFORCED] = "enforced"};
+        const struct confinement c = {r, parent};
+        struct pack p;
+
+        pack_init(&p, out);
+        pack_map(&p, sizeof(layers) / sizeof(layers[0]));
+        for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+                int state = layers[i].apply(&c);
+
+                if (state < 0)
+                        return state;
+                pack_entry_text(&p, layers[i].name, words[state]);
+        }
+        return p.error;
+}
