@@ -185,7 +185,29 @@ static int deliver(struct poppo *p, struct call *call, struct bytes frame, const
         return 0;
 }
 
-/* Events and replies to calls that were given up are passed over: an older client must live with a newer supervisor. */
+void poppo_on_event(struct poppo *p, void (*on_event)(void *data, struct poppo_reply *event), void *data)
+{
+        p->on_event = on_event;
+        p->event_data = data;
+}
+
+static int deliver_event(struct poppo *p, struct bytes frame)
+{
+        struct poppo_reply *event;
+
+        if (!p->on_event)
+                return 0;
+        event = reply_new(frame, 0);
+        if (!event)
+                return client_fail(p, -ENOMEM, "no memory for an event");
+        p->in_callback = true;
+        p->on_event(p->event_data, event);
+        p->in_callback = false;
+        poppo_reply_free(event);
+        return 0;
+}
+
+/* Replies to calls that were given up are passed over, and so are events that nobody asked to see. */
 static int dispatch(struct poppo *p, struct bytes frame)
 {
         struct wire_refusal why;
@@ -195,7 +217,7 @@ static int dispatch(struct poppo *p, struct bytes frame)
         if (wire_open(frame, &head, &why))
                 return client_fail(p, -EPROTO, "the supervisor sent what is no message: %s", why.message);
         if (head.event.len)
-                return 0;
+                return deliver_event(p, frame);
         if (!head.is_reply || !head.has_seq)
                 return client_fail(p, -EPROTO, "the supervisor sent what is no reply");
         call = find_call(p, head.seq);

@@ -247,6 +247,23 @@ const char *poppo_reply_string(struct poppo_reply *reply, const char *pointer, s
         return add_text(reply, text);
 }
 
+int poppo_reply_bytes(const struct poppo_reply *reply, const char *pointer, const void **data, size_t *len)
+{
+        struct bytes value;
+        struct wire_value v;
+        struct cursor c;
+        int r = find_value(reply, pointer, &value);
+
+        if (r < 0)
+                return r;
+        c = cursor_over(value);
+        if (cursor_read(&c, &v) || (v.tag != TAG_STR && v.tag != TAG_BIN))
+                return -EINVAL;
+        *data = v.bytes.data;
+        *len = v.bytes.len;
+        return 0;
+}
+
 int poppo_reply_int(const struct poppo_reply *reply, const char *pointer, int64_t *out)
 {
         struct bytes value;
