@@ -155,6 +155,26 @@ int client_encode_args(struct poppo *p, const char *args, struct buf *out)
         return client_add_json(p, out, "the arguments", args ? args : "{}");
 }
 
+int poppo_pack(struct poppo *p, const char *json, const struct poppo_bytes *bytes, size_t n, void **out, size_t *len)
+{
+        CLEANUP(buf_fini) struct buf packed;
+        char why[JSON_WHY_MAX];
+        int r;
+
+        client_clear(p);
+        *out = NULL;
+        *len = 0;
+        buf_init(&packed, CHANNEL_FRAME_MAX);
+        r = json_to_msgpack_with(json, bytes, n, &packed, why);
+        if (r == -ENOBUFS)
+                return client_fail(p, -EMSGSIZE, "more than %d bytes as MessagePack", CHANNEL_FRAME_MAX);
+        if (r < 0)
+                return client_fail(p, r, "%s", why);
+        *len = buf_size(&packed);
+        *out = TAKE_PTR(packed.data);
+        return 0;
+}
+
 int poppo_send(struct poppo *p, const char *op, const char *args,
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
 {
