@@ -148,6 +148,10 @@ POPPO_API int poppo_wait(struct poppo *p, const char *id, struct poppo_reply **o
 /* The record as it is now, under "/result"; without value or error while the task has not ended. */
 POPPO_API int poppo_result(struct poppo *p, const char *id, struct poppo_reply **out);
 
+/* Follows a task: its output, what the running attempt wrote so far and then what it writes, comes as events; see
+ * poppo_on_event(). Returns when the task has ended: the state it ended in is under "/state". */
+POPPO_API int poppo_follow(struct poppo *p, const char *id, struct poppo_reply **out);
+
 /* Cancels, and returns when the task has ended: the state it ended in is under "/state". */
 POPPO_API int poppo_cancel(struct poppo *p, const char *id, struct poppo_reply **out);
 
@@ -181,6 +185,17 @@ POPPO_API int poppo_send(struct poppo *p, const char *op, const char *args,
 POPPO_API int poppo_send_msgpack(struct poppo *p, const char *op, const void *args, size_t len,
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data);
 
+/* What JSON cannot say: raw bytes, for a value whose place a JSON Pointer names. */
+struct poppo_bytes {
+        const char *pointer; /* "/task/options/stdin" */
+        const void *data;
+        size_t len;
+};
+
+/* Makes the MessagePack of a JSON text, for the functions named msgpack, with n runs of bytes in place of the strings that
+ * stand at their pointers in the text. *out is from malloc() and the caller's. -EINVAL: not JSON, or no string there. */
+POPPO_API int poppo_pack(struct poppo *p, const char *json, const struct poppo_bytes *bytes, size_t n, void **out, size_t *len);
+
 /* The descriptor to wait on, -1 without a connection. It stays the handle's. */
 POPPO_API int poppo_fd(const struct poppo *p);
 
@@ -197,6 +212,20 @@ POPPO_API int poppo_step(struct poppo *p, int timeout_ms);
 
 /* How many calls wait for their reply. */
 POPPO_API size_t poppo_pending(const struct poppo *p);
+
+/* ---- events ---- */
+/*
+ * What the supervisor pushes: the output of tasks that are followed, by poppo_follow() or by a submit with "wait" and
+ * "follow". An event is a reply to nothing, with the same accessors: "/event" is its name; an "output" has the task's "/id",
+ * "/attempt" (from 1), "/stream" ("stdout", "stderr" or "console") and "/data", raw bytes for poppo_reply_bytes(). Each
+ * stream of an attempt comes in order and whole, from its first byte; the last piece before the reply of the call that
+ * follows.
+ */
+
+/* Where events go from now on; NULL, as from the start: nowhere. The callback is called inside of poppo_process() and of
+ * whatever waits, blocking calls included. The event is good until it returns, poppo_reply_keep() for longer; it is held
+ * to the rules of other callbacks. Events that come while nobody processes wait in the socket, and hold up its replies. */
+POPPO_API void poppo_on_event(struct poppo *p, void (*on_event)(void *data, struct poppo_reply *event), void *data);
 
 /* ---- replies ---- */
 /*
@@ -223,6 +252,9 @@ POPPO_API const char *poppo_reply_json(struct poppo_reply *reply, const char *po
 /* The string there, without quotes, NUL-terminated; *len (unless NULL) counts bytes, since a string may hold a NUL. NULL
  * as above, and for a value of another type (errno EINVAL). */
 POPPO_API const char *poppo_reply_string(struct poppo_reply *reply, const char *pointer, size_t *len);
+
+/* The bytes there, of a string or of binary, as they are and without a NUL; the reply's. -ENOENT; -EINVAL: another type. */
+POPPO_API int poppo_reply_bytes(const struct poppo_reply *reply, const char *pointer, const void **data, size_t *len);
 
 /* The integer there. -ENOENT; -EINVAL: another type; -ERANGE. */
 POPPO_API int poppo_reply_int(const struct poppo_reply *reply, const char *pointer, int64_t *out);

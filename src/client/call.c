@@ -155,6 +155,31 @@ int client_encode_args(struct poppo *p, const char *args, struct buf *out)
         return client_add_json(p, out, "the arguments", args ? args : "{}");
 }
 
+int poppo_pack(struct poppo *p, const char *json, const struct poppo_bytes *bytes, size_t n, void **out, size_t *len)
+{
+        CLEANUP(cleanup_free) struct json_bytes *places = calloc(n + 1, sizeof(*places));
+        CLEANUP(buf_fini) struct buf packed;
+        char why[JSON_WHY_MAX];
+        int r;
+
+        client_clear(p);
+        *out = NULL;
+        *len = 0;
+        buf_init(&packed, CHANNEL_FRAME_MAX);
+        if (!places)
+                return client_fail(p, -ENOMEM, "no memory");
+        for (size_t i = 0; i < n; i++)
+                places[i] = (struct json_bytes){bytes[i].pointer, {bytes[i].data, bytes[i].len}};
+        r = json_to_msgpack_with(wire_str(json), WIRE_DEPTH_MAX, places, n, &packed, why);
+        if (r == -ENOBUFS)
+                return client_fail(p, -EMSGSIZE, "more than %d bytes as MessagePack", CHANNEL_FRAME_MAX);
+        if (r < 0)
+                return client_fail(p, r == -E2BIG ? -EINVAL : r, "%s", why);
+        *len = buf_size(&packed);
+        *out = TAKE_PTR(packed.data);
+        return 0;
+}
+
 int poppo_send(struct poppo *p, const char *op, const char *args,
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data)
 {
@@ -185,7 +210,29 @@ static int deliver(struct poppo *p, struct call *call, struct bytes frame, const
         return 0;
 }
 
-/* Events and replies to calls that were given up are passed over: an older client must live with a newer supervisor. */
+void poppo_on_event(struct poppo *p, void (*on_event)(void *data, struct poppo_reply *event), void *data)
+{
+        p->on_event = on_event;
+        p->event_data = data;
+}
+
+static int deliver_event(struct poppo *p, struct bytes frame)
+{
+        struct poppo_reply *event;
+
+        if (!p->on_event)
+                return 0;
+        event = reply_new(frame, 0);
+        if (!event)
+                return client_fail(p, -ENOMEM, "no memory for an event");
+        p->in_callback = true;
+        p->on_event(p->event_data, event);
+        p->in_callback = false;
+        poppo_reply_free(event);
+        return 0;
+}
+
+/* Replies to calls that were given up are passed over, and so are events that nobody asked to see. */
 static int dispatch(struct poppo *p, struct bytes frame)
 {
         struct wire_refusal why;
@@ -195,7 +242,7 @@ static int dispatch(struct poppo *p, struct bytes frame)
         if (wire_open(frame, &head, &why))
                 return client_fail(p, -EPROTO, "the supervisor sent what is no message: %s", why.message);
         if (head.event.len)
-                return 0;
+                return deliver_event(p, frame);
         if (!head.is_reply || !head.has_seq)
                 return client_fail(p, -EPROTO, "the supervisor sent what is no reply");
         call = find_call(p, head.seq);

@@ -38,6 +38,8 @@ struct poppo {
         int64_t timeout_ms, retry_after;
         int64_t server_pid;
         struct poppo_reply *lost; /* made ahead, so that even without memory a loss can be told */
+        void (*on_event)(void *data, struct poppo_reply *event); /* NULL: nobody wants them */
+        void *event_data;
         bool in_callback;
         char client[CLIENT_NAME_MAX + 1], server[CLIENT_NAME_MAX + 1];
         char socket_path[CLIENT_PATH_MAX];

@@ -139,6 +139,14 @@ int poppo_cancel(struct poppo *p, const char *id, struct poppo_reply **out)
         return call_message(p, WIRE_MESSAGE(cancel), &body, out);
 }
 
+int poppo_follow(struct poppo *p, const char *id, struct poppo_reply **out)
+{
+        struct wire_follow body = {0};
+
+        WIRE_SET(&body, follow, id, wire_str(id));
+        return call_message(p, WIRE_MESSAGE(follow), &body, out);
+}
+
 int poppo_list(struct poppo *p, const char *filter, struct poppo_reply **out)
 {
         return poppo_call(p, "list", filter, out);

@@ -113,22 +113,6 @@ void poppo_reply_free(struct poppo_reply *reply)
 
 /* ---- JSON Pointer ---- */
 
-/* Whether a token of a pointer, up to its '/' or end, names this key: ~1 stands for '/', ~0 for '~'. */
-static bool token_is(const char *token, struct bytes key)
-{
-        size_t i = 0;
-
-        while (*token && *token != '/') {
-                char c = *token++;
-
-                if (c == '~' && (*token == '0' || *token == '1'))
-                        c = *token++ == '0' ? '~' : '/';
-                if (i == key.len || key.data[i++] != (uint8_t)c)
-                        return false;
-        }
-        return i == key.len;
-}
-
 static bool find_member(struct cursor *c, uint32_t count, const char *token, struct bytes *out)
 {
         for (uint32_t i = 0; i < count; i++) {
@@ -138,7 +122,7 @@ static bool find_member(struct cursor *c, uint32_t count, const char *token, str
                 if (cursor_skip(c, &key) || cursor_skip(c, out))
                         return false;
                 kc = cursor_over(key);
-                if (!cursor_str(&kc, &name) && token_is(token, name))
+                if (!cursor_str(&kc, &name) && json_token_is(token, name))
                         return true;
         }
         return false;
@@ -245,6 +229,23 @@ const char *poppo_reply_string(struct poppo_reply *reply, const char *pointer, s
         if (len)
                 *len = text.len;
         return add_text(reply, text);
+}
+
+int poppo_reply_bytes(const struct poppo_reply *reply, const char *pointer, const void **data, size_t *len)
+{
+        struct bytes value;
+        struct wire_value v;
+        struct cursor c;
+        int r = find_value(reply, pointer, &value);
+
+        if (r < 0)
+                return r;
+        c = cursor_over(value);
+        if (cursor_read(&c, &v) || (v.tag != TAG_STR && v.tag != TAG_BIN))
+                return -EINVAL;
+        *data = v.bytes.data;
+        *len = v.bytes.len;
+        return 0;
 }
 
 int poppo_reply_int(const struct poppo_reply *reply, const char *pointer, int64_t *out)

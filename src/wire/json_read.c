@@ -9,11 +9,20 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* A string of the text, and what stands there instead. */
+struct place {
+        const json_t *string;
+        struct bytes bytes;
+};
 
 struct packing {
         struct pack pack;
         unsigned int depth_max;
+        struct place *places;
+        size_t n_places;
         bool wide; /* the text has an integer beyond 64 bits: all its integers were read as reals */
         bool too_deep;
 };
@@ -28,6 +37,14 @@ static void cleanup_json(json_t **v)
 static struct bytes text_of(const json_t *v)
 {
         return (struct bytes){(const uint8_t *)json_string_value(v), json_string_length(v)};
+}
+
+static void pack_string(struct packing *s, const json_t *v)
+{
+        for (size_t i = 0; i < s->n_places; i++)
+                if (s->places[i].string == v)
+                        return pack_bin(&s->pack, s->places[i].bytes);
+        pack_str(&s->pack, text_of(v));
 }
 
 static void pack_object(struct packing *s, const json_t *v, unsigned int depth)
@@ -69,7 +86,7 @@ static void pack_value(struct packing *s, const json_t *v, unsigned int depth)
         else if (json_is_array(v))
                 pack_list(s, v, depth);
         else if (json_is_string(v))
-                pack_str(&s->pack, text_of(v));
+                pack_string(s, v);
         else if (json_is_integer(v))
                 pack_int(&s->pack, json_integer_value(v));
         else if (json_is_real(v))
@@ -101,20 +118,95 @@ static json_t *parse(struct bytes text, bool *wide, char *why)
         return v;
 }
 
-int json_to_msgpack(struct bytes text, unsigned int depth_max, struct buf *out, char why[static JSON_WHY_MAX])
+/* ---- bytes in place of strings ---- */
+
+bool json_token_is(const char *token, struct bytes key)
+{
+        size_t i = 0;
+
+        while (*token && *token != '/') {
+                char c = *token++;
+
+                if (c == '~' && (*token == '0' || *token == '1'))
+                        c = *token++ == '0' ? '~' : '/';
+                if (i == key.len || key.data[i++] != (uint8_t)c)
+                        return false;
+        }
+        return i == key.len;
+}
+
+static const json_t *step_into(const json_t *v, const char *token)
+{
+        const char *key;
+        size_t len;
+        json_t *member;
+
+        if (json_is_array(v) && *token >= '0' && *token <= '9')
+                return json_array_get(v, strtoul(token, NULL, 10));
+        json_object_keylen_foreach((json_t *)v, key, len, member)
+                if (json_token_is(token, (struct bytes){(const uint8_t *)key, len}))
+                        return member;
+        return NULL;
+}
+
+static const json_t *find_string(const json_t *v, const char *pointer)
+{
+        while (v && *pointer == '/') {
+                v = step_into(v, ++pointer);
+                pointer += strcspn(pointer, "/");
+        }
+        return json_is_string(v) && !*pointer ? v : NULL;
+}
+
+static int find_places(struct packing *s, const json_t *v, const struct json_bytes *bytes, size_t n, char *why)
+{
+        s->places = calloc(n + 1, sizeof(*s->places));
+        if (!s->places) {
+                snprintf(why, JSON_WHY_MAX, "%s", error_text(-ENOMEM));
+                return -ENOMEM;
+        }
+        for (size_t i = 0; i < n; i++) {
+                const json_t *string = find_string(v, bytes[i].pointer);
+
+                if (!string) {
+                        snprintf(why, JSON_WHY_MAX, "there is no string at %s", bytes[i].pointer);
+                        return -EINVAL;
+                }
+                s->places[s->n_places++] = (struct place){string, bytes[i].bytes};
+        }
+        return 0;
+}
+
+static int pack_all(struct packing *s, const json_t *v, struct buf *out, char *why)
+{
+        pack_init(&s->pack, out);
+        pack_value(s, v, 0);
+        if (s->too_deep) {
+                snprintf(why, JSON_WHY_MAX, "values nest deeper than %u", s->depth_max);
+                return -E2BIG;
+        }
+        if (s->pack.error)
+                snprintf(why, JSON_WHY_MAX, "%s", error_text(s->pack.error));
+        return s->pack.error;
+}
+
+int json_to_msgpack_with(struct bytes text, unsigned int depth_max, const struct json_bytes *bytes, size_t n, struct buf *out,
+        char why[static JSON_WHY_MAX])
 {
         struct packing s = {.depth_max = depth_max};
         CLEANUP(cleanup_json) json_t *v = parse(text, &s.wide, why);
+        int r;
 
         if (!v)
                 return -EINVAL;
-        pack_init(&s.pack, out);
-        pack_value(&s, v, 0);
-        if (s.too_deep) {
-                snprintf(why, JSON_WHY_MAX, "values nest deeper than %u", depth_max);
-                return -E2BIG;
-        }
-        if (s.pack.error)
-                snprintf(why, JSON_WHY_MAX, "%s", error_text(s.pack.error));
-        return s.pack.error;
+        r = find_places(&s, v, bytes, n, why);
+        if (!r)
+                r = pack_all(&s, v, out, why);
+        free(s.places);
+        return r;
+}
+
+int json_to_msgpack(struct bytes text, unsigned int depth_max, struct buf *out, char why[static JSON_WHY_MAX])
+{
+        return json_to_msgpack_with(text, depth_max, NULL, 0, out, why);
 }

@@ -114,6 +114,32 @@ static void reply_default(struct server *s, const struct wire_head *head, struct
                 reply_json(s, head->seq, "{\"error\":{\"code\":\"BAD_FRAME\",\"message\":\"unknown op\"}}");
 }
 
+/* ">ATTEMPT STREAM JSON" and a newline. Gives what is behind it. */
+static const char *push_output(struct server *s, const char *line)
+{
+        const struct wire_message *m = &wire_messages[WIRE_ID_output];
+        const char *streams = m->fields[WIRE_AT_output_stream].words;
+        struct wire_output event = {0};
+        char why[JSON_WHY_MAX], stream[16], json[1024];
+        struct buf text;
+        struct cursor c;
+        struct bytes data;
+        unsigned int attempt;
+
+        must(sscanf(line, ">%u %15s %1023[^\n]", &attempt, stream, json) == 3, "an output line");
+        buf_init(&text, 0);
+        must(!json_to_msgpack(wire_str(json), WIRE_DEPTH_MAX, &text, why), why);
+        c = cursor_over(buf_bytes(&text));
+        must(!cursor_str(&c, &data), "output is no string");
+        WIRE_SET(&event, output, id, wire_str("00000000-0000-7000-8000-000000000001"));
+        WIRE_SET(&event, output, attempt, attempt);
+        WIRE_SET(&event, output, stream, (uint64_t)wire_word_index(streams, wire_str(stream)));
+        WIRE_SET(&event, output, data, data);
+        must(!wire_encode(&s->ch.out, m, 0, &event), "event");
+        buf_fini(&text);
+        return strchr(line, '\n') + 1;
+}
+
 /* False: this connection ends. */
 static bool answer(struct server *s, const struct wire_head *head, struct bytes frame)
 {
@@ -126,7 +152,9 @@ static bool answer(struct server *s, const struct wire_head *head, struct bytes 
                         must(!buf_append(&s->ch.out, reply + 1, strlen(reply + 1)), "append");
                         return false;
                 }
-                if (reply)
+                while (reply && *reply == '>')
+                        reply = push_output(s, reply);
+                if (reply && *reply)
                         reply_json(s, head->seq, reply);
                 return true;
         }

@@ -11,6 +11,8 @@
  * reply: the reply's fields as JSON; one with "error" is a refusal. Special ones:
  *   NULL         never answered
  *   "!bytes"     these bytes as they are, then the connection is closed
+ *   ">1 stdout \"text\"\n..."   output of attempt 1 is pushed first, as many lines as there are; then the rest is the reply,
+ *                and without a rest there is none
  * Ops without a rule: hello and ping are answered; submit gives a new id, and with wait a record whose value is the task's
  * source; any other op is refused with BAD_FRAME.
  */

@@ -469,6 +469,91 @@ static void test_codes(void **state)
         assert_string_equal(poppo_version(), "0.1.0");
 }
 
+/* ---- events ---- */
+
+struct heard {
+        struct poppo *p;
+        char text[512];
+        struct poppo_reply *kept;
+};
+
+static void on_event(void *data, struct poppo_reply *event)
+{
+        struct heard *h = data;
+        size_t at = strlen(h->text), len;
+        const void *bytes;
+        int64_t attempt;
+
+        assert_int_equal(poppo_reply_status(event), 0);
+        assert_int_equal(poppo_reply_int(event, "/attempt", &attempt), 0);
+        assert_int_equal(poppo_reply_bytes(event, "/data", &bytes, &len), 0);
+        snprintf(h->text + at, sizeof(h->text) - at, "%s %s %s %d %.*s|", poppo_reply_string(event, "/event", NULL),
+                poppo_reply_string(event, "/id", NULL) + 24, poppo_reply_string(event, "/stream", NULL), (int)attempt, (int)len,
+                (const char *)bytes);
+        assert_int_equal(poppo_call(h->p, "ping", NULL, NULL), -EDEADLK);
+        if (!h->kept)
+                h->kept = poppo_reply_keep(event);
+}
+
+#define FOLLOWED                                                                                             \
+        ">1 stdout \"one\\n\"\n>1 stderr \"two\"\n>2 console \"three\"\n{\"state\":\"succeeded\"}"
+
+static void test_output_of_a_followed_task_comes_before_the_reply(void **state)
+{
+        struct heard heard = {0};
+        struct poppo_reply *reply;
+
+        (void)state;
+        SERVE(f, 0, {"follow", FOLLOWED});
+        heard.p = f.poppo;
+        poppo_on_event(f.poppo, on_event, &heard);
+        assert_int_equal(poppo_follow(f.poppo, "00000000-0000-7000-8000-000000000001", &reply), 0);
+        assert_string_equal(heard.text, "output 000000000001 stdout 1 one\n|output 000000000001 stderr 1 two|"
+                                        "output 000000000001 console 2 three|");
+        assert_string_equal(poppo_reply_string(reply, "/state", NULL), "succeeded");
+        assert_string_equal(poppo_reply_json(heard.kept, "/data"), "\"b25lCg==\"");
+        poppo_reply_free(reply);
+        poppo_reply_free(heard.kept);
+        finish(&f);
+}
+
+static void test_events_that_nobody_wants_are_passed_over(void **state)
+{
+        struct heard heard = {0};
+
+        (void)state;
+        SERVE(f, 0, {"follow", FOLLOWED});
+        assert_int_equal(poppo_follow(f.poppo, "x", NULL), 0);
+        poppo_on_event(f.poppo, on_event, &heard);
+        poppo_on_event(f.poppo, NULL, NULL);
+        assert_int_equal(poppo_follow(f.poppo, "x", NULL), 0);
+        assert_string_equal(heard.text, "");
+        finish(&f);
+}
+
+static void test_bytes_are_those_of_strings_and_binary(void **state)
+{
+        struct heard heard = {0};
+        const void *data;
+        size_t len;
+
+        (void)state;
+        SERVE(f, 0, {"follow", ">1 stdout \"\\u0000b\"\n{}"});
+        heard.p = f.poppo;
+        poppo_on_event(f.poppo, on_event, &heard);
+        assert_int_equal(poppo_follow(f.poppo, "x", NULL), 0);
+        assert_int_equal(poppo_reply_bytes(heard.kept, "/data", &data, &len), 0);
+        assert_int_equal(len, 2);
+        assert_memory_equal(data, "\0b", 2);
+        assert_int_equal(poppo_reply_bytes(heard.kept, "/stream", &data, &len), 0);
+        assert_int_equal(len, 6);
+        assert_memory_equal(data, "stdout", 6);
+        assert_int_equal(poppo_reply_bytes(heard.kept, "/attempt", &data, &len), -EINVAL);
+        assert_int_equal(poppo_reply_bytes(heard.kept, "/nothing", &data, &len), -ENOENT);
+        poppo_reply_free(heard.kept);
+        finish(&f);
+}
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
@@ -496,6 +581,9 @@ int main(void)
                 cmocka_unit_test(test_full_buffer_has_a_name),
                 cmocka_unit_test(test_pointers),
                 cmocka_unit_test(test_codes),
+                cmocka_unit_test(test_output_of_a_followed_task_comes_before_the_reply),
+                cmocka_unit_test(test_events_that_nobody_wants_are_passed_over),
+                cmocka_unit_test(test_bytes_are_those_of_strings_and_binary),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,6 +223,8 @@ static void test_there_and_back(void **state)
         }
 }
 
+/* ---- bytes in place of strings ---- */
+
 int main(void)
 {
         static const struct CMUnitTest tests[] = {
