@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -98,6 +99,55 @@ static void test_unlisted_names_have_defaults(void **state)
         assert_ptr_equal(config_project_find(&cfg, "acme2", 5), p);
         assert_true(config_task_type_find(&cfg, "execute-code", 12)->enabled);
         config_fini(&cfg);
+}
+
+/* A file with n projects, in an order that is not that of their names. */
+static void load_projects(struct config *cfg, int n)
+{
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        assert_non_null(out);
+        fputs("{\"projects\":{", out);
+        for (int i = 0; i < n; i++)
+                fprintf(out, "%s\"p%d\":{\"weight\":%d}", i ? "," : "", i * 7919 % n, 1 + i * 7919 % n % 1000);
+        fputs("}}", out);
+        fclose(out);
+        load_ok(cfg, text);
+        free(text);
+}
+
+/* The processor time of so many lookups, of names that are there and of names that are not. */
+static double time_lookups(const struct config *cfg, int n, int lookups)
+{
+        clock_t start = clock();
+
+        for (int i = 0; i < lookups; i++) {
+                char name[16];
+                int len = snprintf(name, sizeof(name), "p%d", i % n);
+                const struct config_project *p = config_project_find(cfg, name, (size_t)len);
+
+                assert_string_equal(p->name, name);
+                assert_int_equal(p->weight, 1 + i % n % 1000);
+                assert_ptr_equal(config_project_find(cfg, "q", 1), &cfg->default_project);
+                assert_ptr_equal(config_project_find(cfg, "", 0), &cfg->default_project);
+        }
+        return (double)(clock() - start);
+}
+
+static void test_a_project_is_found_as_fast_among_ten_thousand(void **state)
+{
+        struct config few, many;
+
+        (void)state;
+        load_projects(&few, 100);
+        load_projects(&many, 10000);
+        assert_int_equal(many.n_projects, 10000);
+        time_lookups(&few, 100, 10000); /* warm */
+        assert_true(time_lookups(&many, 10000, 10000) < 15 * time_lookups(&few, 100, 10000));
+        config_fini(&few);
+        config_fini(&many);
 }
 
 static const struct {
@@ -313,6 +363,7 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_unlisted_names_have_defaults),
+                cmocka_unit_test(test_a_project_is_found_as_fast_among_ten_thousand),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_every_truncation_is_refused),
                 cmocka_unit_test(test_every_single_mutation_is_survived),
