@@ -119,6 +119,18 @@ struct map_node *map_next(const struct map_node *node)
         return same_hash(node->next, node->hash);
 }
 
+void map_prefetch_bucket(const struct map *m, uint64_t hash)
+{
+        if (m->n_buckets)
+                __builtin_prefetch(bucket_of(m, hash));
+}
+
+void map_prefetch_chain(const struct map *m, uint64_t hash)
+{
+        if (m->n_buckets)
+                __builtin_prefetch(*bucket_of(m, hash));
+}
+
 /* Places: the old buckets, then the others. */
 static size_t place_of(const struct map *m, const struct map_node *node)
 {

@@ -32,6 +32,11 @@ void map_remove(struct map *m, struct map_node *node);
 struct map_node *map_first(const struct map *m, uint64_t hash);
 struct map_node *map_next(const struct map_node *node);
 
+/* Hints for a map that is too large for the processor's caches: this hash will be needed soon. First its bucket is asked
+ * for, and when that has come, the node that it points at. */
+void map_prefetch_bucket(const struct map *m, uint64_t hash);
+void map_prefetch_chain(const struct map *m, uint64_t hash);
+
 /* Any order; the current node may be removed by the caller between calls only if it fetched the next one before. Nothing may
  * be inserted meanwhile. */
 struct map_node *map_iterate(const struct map *m, struct map_node *after);

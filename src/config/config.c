@@ -78,16 +78,41 @@ int config_entry_add(void *base, const struct config_option *o, const char *name
         return config_section_defaults(o->child, *entry);
 }
 
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(config_entry_name(a), config_entry_name(b));
+}
+
+void config_entries_sort(void *base, const struct config_option *o)
+{
+        size_t n = *config_count(base, o);
+
+        if (n)
+                qsort(config_entry(base, o, 0), n, o->child->size, by_name);
+}
+
+struct wanted {
+        const char *name;
+        size_t len;
+};
+
+/* The wanted name need not end with a NUL, the entry's does. */
+static int compare_wanted(const void *key, const void *entry)
+{
+        const struct wanted *wanted = key;
+        const char *own = config_entry_name(entry);
+        size_t len = strlen(own);
+        int r = memcmp(wanted->name, own, wanted->len < len ? wanted->len : len);
+
+        return r ? r : (wanted->len > len) - (wanted->len < len);
+}
+
 void *config_entry_find(const void *base, const struct config_option *o, const char *name, size_t len)
 {
-        for (size_t i = 0; i < *config_count(base, o); i++) {
-                char *entry = config_entry(base, o, i);
-                const char *own = config_entry_name(entry);
+        struct wanted wanted = {name, len};
+        size_t n = *config_count(base, o);
 
-                if (strlen(own) == len && !memcmp(own, name, len))
-                        return entry;
-        }
-        return NULL;
+        return n ? bsearch(&wanted, config_entry(base, o, 0), n, o->child->size, compare_wanted) : NULL;
 }
 
 int config_defaults(struct config *out)

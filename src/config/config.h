@@ -73,7 +73,7 @@ struct config_numbers {
 /* struct config_worker, config_daemon, config_defaults, config_queue, config_project, config_task_type,
  * config_logging, and as the last one struct config. EACH gives three members: `struct config_project *projects`,
  * `size_t n_projects`, and `struct config_project default_project`, which holds for a name without an entry. Entries
- * have a `char *name`. */
+ * have a `char *name` and stand in its order. */
 #define config_root config
 #define WORDS(...)
 #define WORD(...)

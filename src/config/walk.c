@@ -165,6 +165,7 @@ static int read_entries(struct config_walk *w, const struct config_option *o, vo
                         return r;
         }
         locate_bracket(&w->at);
+        config_entries_sort(base, o);
         return 0;
 }
 

@@ -13,6 +13,7 @@ static const double FIRST_ESTIMATE = 1e6;
 /* A bucket holds this part of a second's tokens: whoever counts starts by the second finds the limit kept within 10 %. */
 static const double BUCKET_SECONDS = 0.1;
 static const double LONGEST_INTERVAL = 1e18; /* ns */
+enum { CACHE_LINE = 64 };
 
 bool project_settings_equal(const struct project_settings *a, const struct project_settings *b)
 {
@@ -159,6 +160,19 @@ void lane_entered(struct lane *l, struct task *t)
                 v->risen = t->since;
 }
 
+/* The first task is about to be run, and then the second is first. In a long queue neither is in the processor's caches:
+ * what is asked for now is there when its turn comes. */
+static void fetch_ahead(const struct level *v, const struct task *first)
+{
+        const struct list *second = first->node.next;
+
+        __builtin_prefetch(first->payload.data);
+        if (second == &v->tasks)
+                return;
+        for (size_t at = 0; at < sizeof(*first); at += CACHE_LINE)
+                __builtin_prefetch((const char *)list_entry(second, const struct task, node) + at);
+}
+
 void lane_left(struct lane *l, const struct task *t, bool served, int64_t now, int64_t aging)
 {
         struct level *v = &l->levels[t->priority];
@@ -169,6 +183,7 @@ void lane_left(struct lane *l, const struct task *t, bool served, int64_t now, i
                 l->occupied &= ~(1u << t->priority);
                 return;
         }
+        fetch_ahead(v, first);
         if (served)
                 v->risen = v->risen + aging < now ? v->risen + aging : now;
         if (v->risen < first->since)

@@ -128,8 +128,21 @@ static uint64_t kept_size(const struct task *t)
                (t->extra ? sizeof(*t->extra) + t->extra->key.len + t->extra->meta.len : 0);
 }
 
+/* Ended tasks go in the order of their ends, and their places in the map are spread all over it. */
+static void fetch_ahead(const struct registry *r, const struct task *t)
+{
+        const struct list *ended = &r->scheduler->ended, *next = t->node.next, *second = next->next;
+
+        if (next == ended)
+                return;
+        map_prefetch_chain(&r->by_id, list_entry(next, const struct task, node)->by_id.hash);
+        if (second != ended)
+                map_prefetch_bucket(&r->by_id, list_entry(second, const struct task, node)->by_id.hash);
+}
+
 static void let_go(struct registry *r, struct task *t)
 {
+        fetch_ahead(r, t);
         r->kept_bytes -= kept_size(t);
         if (memcmp(&t->id, &r->last_gone, sizeof(t->id)) > 0)
                 r->last_gone = t->id;

@@ -72,15 +72,15 @@ static void set_options(struct task *t, const struct wire_task_options *o, const
 {
         const struct config_defaults *d = &c->defaults;
         uint64_t ttl = (uint64_t)c->queue.result_ttl;
+        int64_t now = clock_now();
 
-        t->created = clock_now();
         t->created_wall = clock_wall_ms();
         t->priority = (uint8_t)OPTION(o, priority, d->priority);
         t->timeout = ns_of_ms(OPTION(o, timeout, d->timeout));
         t->max_attempts = (uint16_t)OPTION(o, max_attempts, d->max_attempts);
         t->retry_delay = ns_of_ms(OPTION(o, retry_delay, d->retry_delay));
-        t->not_before = earliest_start(o, t->created);
-        t->start_deadline = OPTION(o, start_deadline, 0) ? t->created + ns_of_ms(o->start_deadline) : 0;
+        t->not_before = earliest_start(o, now);
+        t->start_deadline = OPTION(o, start_deadline, 0) ? now + ns_of_ms(o->start_deadline) : 0;
         t->durable = OPTION(o, durable, false);
         /* Nobody keeps a result for longer than the operator allows. */
         if (WIRE_HAS(o, task_options, result_ttl) && o->result_ttl && (!ttl || o->result_ttl < ttl))

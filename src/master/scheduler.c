@@ -230,7 +230,6 @@ static int make_room(struct scheduler *s, const struct task *t)
 
 static void take_in(struct scheduler *s, struct task *t, int64_t now)
 {
-        t->created = now;
         project_ref(s, t->project);
         shift(s, t, t->not_before > now ? TASK_DELAYED : TASK_QUEUED, now);
 }

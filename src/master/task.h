@@ -88,7 +88,7 @@ struct task {
         const struct task_type *type;
         uint64_t sequence; /* FIFO order; a new one each time it is queued */
 
-        int64_t created, created_wall;
+        int64_t created_wall;
         int64_t since;          /* when the present state began */
         int64_t waited;         /* spent in TASK_QUEUED, finished stays only */
         int64_t not_before;     /* 0: at once */

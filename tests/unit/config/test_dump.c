@@ -70,10 +70,12 @@ static void test_values_survive(void **state)
         assert_true(first.daemon.worker.max_tasks_jitter == second.daemon.worker.max_tasks_jitter);
         assert_int_equal(second.daemon.socket_mode, 0600);
         assert_int_equal(second.n_projects, 3);
-        assert_true(second.projects[0].rate_limit == 1.5);
-        assert_true(second.projects[1].rate_limit == 0.7);
-        assert_int_equal(second.projects[0].isolation, CONFIG_ISOLATION_HEAP);
-        assert_int_equal(second.projects[1].isolation, CONFIG_ABSENT);
+        assert_string_equal(second.projects[0].name, "a.b_c-d:e/F9");
+        assert_true(second.projects[0].rate_limit == 0.7);
+        assert_int_equal(second.projects[0].isolation, CONFIG_ABSENT);
+        assert_string_equal(second.projects[1].name, "acme");
+        assert_true(second.projects[1].rate_limit == 1.5);
+        assert_int_equal(second.projects[1].isolation, CONFIG_ISOLATION_HEAP);
         assert_false(second.task_types[0].enabled);
         assert_int_equal(second.projects[0].env.n, 2);
         assert_string_equal(second.projects[0].env.items[0], "A_1=x=\"y\"");

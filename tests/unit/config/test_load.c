@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -177,6 +178,55 @@ static void test_lists_have_a_bound(void **state)
         assert_int_equal(load_string(&cfg, text, &err), CONFIG_REFUSED);
         assert_string_equal(err.text, "poppod.json:1:41: taskTypes.execute-module.roots must be an array of absolute paths, "
                                       "of at most 32768 bytes together, not an array");
+}
+
+/* A file with n projects, in an order that is not that of their names. */
+static void load_projects(struct config *cfg, int n)
+{
+        char *text = NULL;
+        size_t len;
+        FILE *out = open_memstream(&text, &len);
+
+        assert_non_null(out);
+        fputs("{\"projects\":{", out);
+        for (int i = 0; i < n; i++)
+                fprintf(out, "%s\"p%d\":{\"weight\":%d}", i ? "," : "", i * 7919 % n, 1 + i * 7919 % n % 1000);
+        fputs("}}", out);
+        fclose(out);
+        load_ok(cfg, text);
+        free(text);
+}
+
+/* The processor time of so many lookups, of names that are there and of names that are not. */
+static double time_lookups(const struct config *cfg, int n, int lookups)
+{
+        clock_t start = clock();
+
+        for (int i = 0; i < lookups; i++) {
+                char name[16];
+                int len = snprintf(name, sizeof(name), "p%d", i % n);
+                const struct config_project *p = config_project_find(cfg, name, (size_t)len);
+
+                assert_string_equal(p->name, name);
+                assert_int_equal(p->weight, 1 + i % n % 1000);
+                assert_ptr_equal(config_project_find(cfg, "q", 1), &cfg->default_project);
+                assert_ptr_equal(config_project_find(cfg, "", 0), &cfg->default_project);
+        }
+        return (double)(clock() - start);
+}
+
+static void test_a_project_is_found_as_fast_among_ten_thousand(void **state)
+{
+        struct config few, many;
+
+        (void)state;
+        load_projects(&few, 100);
+        load_projects(&many, 10000);
+        assert_int_equal(many.n_projects, 10000);
+        time_lookups(&few, 100, 10000); /* warm */
+        assert_true(time_lookups(&many, 10000, 10000) < 15 * time_lookups(&few, 100, 10000));
+        config_fini(&few);
+        config_fini(&many);
 }
 
 static const struct {
@@ -483,6 +533,7 @@ int main(void)
                 cmocka_unit_test(test_handlers_have_a_bound),
                 cmocka_unit_test(test_lists_have_a_bound),
                 cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_a_project_is_found_as_fast_among_ten_thousand),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_every_truncation_is_refused),
                 cmocka_unit_test(test_every_single_mutation_is_survived),

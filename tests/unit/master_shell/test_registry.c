@@ -48,7 +48,6 @@ static struct task *add(const char *project, const char *key, int64_t ttl)
 
         assert_non_null(t);
         t->type = &type;
-        t->created = now;
         t->created_wall = 1000;
         t->result_ttl = ttl;
         if (key)
