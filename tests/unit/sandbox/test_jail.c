@@ -2,6 +2,7 @@
 #include "jailer.h"
 #include "leave_out.h"
 #include "sandbox/instrument.h"
+#include "sandbox/jail_probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -438,6 +439,62 @@ static void programs_start_under_the_profiles_of_workers(void **state)
         }
 }
 
+/* ---- what is said of it ---- */
+
+static struct visit *probed;
+
+static void probe(struct jail *j)
+{
+        enum layer_state states[JAIL_N_LAYERS];
+
+        if (jail_probe(j, states))
+                _exit(1);
+        for (int i = 0; i < JAIL_N_LAYERS; i++)
+                probed->said[i] = states[i];
+}
+
+static void assert_layers(struct visit *v, enum jail_layer but, enum layer_state state)
+{
+        probed = v;
+        v->opened = probe;
+        visit_run(v);
+        assert_int_equal(v->status, 0);
+        for (int i = 0; i < JAIL_N_LAYERS; i++) {
+                enum layer_state expected = LAYER_ENFORCED;
+
+                if (i == JAIL_LAYER_uid && v->who == NOBODY)
+                        expected = LAYER_ABSENT;
+                if (i == JAIL_LAYER_seccomp && !v->spec.filter)
+                        expected = LAYER_ABSENT;
+                if (i == (int)but)
+                        expected = state;
+                if (v->said[i] != expected)
+                        fail_msg("%s is %s", jail_layer_names[i], layer_words[v->said[i]]);
+        }
+}
+
+static void every_layer_is_probed(void **state)
+{
+        struct visit *v = *state;
+
+        assert_layers(v, JAIL_N_LAYERS, LAYER_ENFORCED);
+        v->spec.network = true;
+        assert_layers(v, JAIL_LAYER_net, LAYER_ABSENT);
+}
+
+/* The machine's root, as far as it can be had as a path. */
+static void a_layer_with_a_hole_is_no_longer_enforced(void **state)
+{
+        static const char *const paths[] = {"/boot", NULL};
+        struct visit *v = *state;
+
+        v->spec.paths = paths;
+        assert_layers(v, JAIL_LAYER_root, LAYER_PARTIAL);
+        v->spec.paths = NULL;
+        v->spec.filter = NULL;
+        assert_layers(v, JAIL_LAYER_seccomp, LAYER_ABSENT);
+}
+
 static struct filter shell_filter;
 
 static int open_visit(void **state)
@@ -497,6 +554,8 @@ int main(void)
                 BOTH(a_tree_has_a_number_of_processes),
                 BOTH(the_machines_network_is_there_only_if_allowed),
                 BOTH(a_jail_is_opened_again_with_other_paths),
+                BOTH(every_layer_is_probed),
+                BOTH(a_layer_with_a_hole_is_no_longer_enforced),
                 BOTH(the_filter_of_the_profile_holds),
                 BOTH(programs_start_under_the_profiles_of_workers),
         };
