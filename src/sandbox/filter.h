@@ -13,6 +13,11 @@
 /* From the mildest to the strictest. Those between ALLOW and REFUSE look at the arguments. */
 enum filter_action {
         FILTER_ALLOW,
+        FILTER_OWN,
+        FILTER_SOCKET,
+        FILTER_UNIX,
+        FILTER_IOCTL,
+        FILTER_PERSONA,
         FILTER_NOEXEC,
         FILTER_RDONLY,
         FILTER_INET,

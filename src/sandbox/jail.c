@@ -35,6 +35,23 @@ int jail_fail(struct jail *j, int r, const char *what)
         return error_origin(r);
 }
 
+static size_t count(const char *const *paths)
+{
+        size_t n = 0;
+
+        while (paths && paths[n])
+                n++;
+        return n;
+}
+
+static void forget_paths(struct jail *j)
+{
+        for (char **p = j->paths; p && *p; p++)
+                free(*p);
+        free(j->paths);
+        j->paths = NULL;
+}
+
 void jail_init(struct jail *j)
 {
         *j = (struct jail){.home = -1, .net = -1};
@@ -44,6 +61,7 @@ void jail_fini(struct jail *j)
 {
         for (size_t i = 0; i < j->n_below; i++)
                 free(j->below[i]);
+        forget_paths(j);
         cleanup_close(&j->home);
         cleanup_close(&j->net);
         jail_init(j);
@@ -106,20 +124,58 @@ static int enter(struct jail *j)
         return 0;
 }
 
-int jail_open(struct jail *j, const struct jail_spec *spec)
+static int keep_paths(struct jail *j, const char *const *paths)
+{
+        size_t n = count(paths);
+
+        forget_paths(j);
+        j->paths = calloc(n + 1, sizeof(*j->paths));
+        for (size_t i = 0; j->paths && i < n; i++) {
+                j->paths[i] = strdup(paths[i]);
+                if (!j->paths[i])
+                        return jail_fail(j, -ENOMEM, "paths");
+        }
+        return j->paths ? 0 : jail_fail(j, -ENOMEM, "paths");
+}
+
+static bool same_root(const struct jail *j, const struct jail_spec *spec)
+{
+        const char *const *had = (const char *const *)j->paths;
+        size_t n = count(spec->paths);
+
+        if (!j->built || j->spec.network != spec->network || count(had) != n)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (strcmp(had[i], spec->paths[i]))
+                        return false;
+        return true;
+}
+
+static int build(struct jail *j)
 {
         int r = 0;
 
-        j->spec = *spec;
         if (!j->entered)
                 r = enter(j);
         else if (setns(j->home, CLONE_NEWNS) < 0)
                 r = jail_fail(j, -errno, "the way back to the machine's mounts");
-        if (!r && !spec->network && j->net < 0)
+        if (!r && !j->spec.network && j->net < 0)
                 r = open_network(j);
-        if (!r)
-                r = jail_root_build(j);
-        j->spec.paths = NULL;
+        return r ? r : jail_root_build(j);
+}
+
+int jail_open(struct jail *j, const struct jail_spec *spec)
+{
+        bool same = same_root(j, spec);
+        int r = same ? 0 : keep_paths(j, spec->paths);
+
+        j->spec = *spec;
+        j->spec.paths = (const char *const *)j->paths;
+        if (same || r)
+                return r;
+        j->fault[0] = '\0';
+        r = build(j);
+        j->built = !r;
         return r;
 }
 

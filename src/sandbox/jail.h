@@ -51,6 +51,8 @@ struct jail {
         bool user_namespace;
         uid_t uid;
         gid_t gid;
+        bool built;                  /* the root stands, with the paths and the network of spec */
+        char **paths;                /* of spec, copied */
         int home, net;               /* the jailer's first mount namespace; an empty network, -1: not made */
         char *below[JAIL_PATHS_MAX]; /* paths that lie in the private directory: mounted for each tree */
         size_t n_below;
@@ -63,13 +65,15 @@ uid_t jail_uid(pid_t master, uint64_t slot);
 
 /* Before the first jail_open(). */
 void jail_init(struct jail *j);
-/* Again with another spec: the root is built anew. Negative: jail.fault says what failed, and no tree can be
- * started. */
+/* Again with another spec: where paths or network differ, the root is built anew. Negative: jail.fault says
+ * what failed, and no tree can be started. */
 int jail_open(struct jail *j, const struct jail_spec *spec);
 void jail_fini(struct jail *j);
 
 struct jail_command {
-        char *const *argv; /* argv[0] without a slash is looked up in envp's PATH, inside */
+        char *const *argv;
+        const char *file; /* what is executed; NULL: argv[0]. Without a slash it is looked up in envp's PATH,
+                             inside */
         char *const *envp;
         const char *cwd;       /* absolute, inside; NULL: JAIL_WORK */
         int fds[JAIL_FDS_MAX]; /* becomes descriptor 0, 1, ...; -1: /dev/null */

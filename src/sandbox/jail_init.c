@@ -282,7 +282,7 @@ static const char *path_of(char *const *envp)
 /* As execvpe(), without its shell for what is no executable. Returns why not. */
 static int execute(const struct jail_command *c)
 {
-        const char *name = c->argv[0], *dir = path_of(c->envp);
+        const char *name = c->file ? c->file : c->argv[0], *dir = path_of(c->envp);
         int r = -ENOENT;
 
         if (strchr(name, '/')) {

@@ -24,6 +24,8 @@ int jail_identity_drop(const struct jail *j);
 
 /* In the process that becomes the command. Negative: one of them could not be set. */
 int jail_limits_set(const struct jail *j);
+/* Whether they read back as they should be. */
+bool jail_limits_hold(const struct jail *j);
 
 /* In a new tree's first process. */
 _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line);

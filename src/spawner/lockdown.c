@@ -139,9 +139,6 @@ static const struct layer {
 
 enum { N_LAYERS = sizeof(layers) / sizeof(layers[0]) };
 
-static const char *const state_words[LAYER_STATES] = {
-        [LAYER_ABSENT] = "absent", [LAYER_PARTIAL] = "partial", [LAYER_ENFORCED] = "enforced"};
-
 int lockdown_apply(const struct lockdown *l, struct buf *out)
 {
         struct pack p;
@@ -158,7 +155,7 @@ int lockdown_apply(const struct lockdown *l, struct buf *out)
                 state = layers[i].apply(l);
                 if (state < 0)
                         return state;
-                pack_entry_text(&p, layers[i].name, state_words[state]);
+                pack_entry_text(&p, layers[i].name, layer_words[state]);
                 n++;
         }
         pack_map_close(&p, mark, n);

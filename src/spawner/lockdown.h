@@ -6,12 +6,11 @@
 
 #include "base/buf.h"
 #include "sandbox/filter.h"
+#include "sandbox/layer.h"
 #include "sandbox/profile.h"
 #include "wire/message.h"
 
 #include <sys/types.h>
-
-enum layer_state { LAYER_ABSENT, LAYER_PARTIAL, LAYER_ENFORCED, LAYER_STATES };
 
 enum { LOCKDOWN_CHANNEL_FD = 3 }; /* where a worker finds its channel */
 

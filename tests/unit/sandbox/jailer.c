@@ -112,8 +112,11 @@ static void be_jailer(struct visit *v)
         prctl(PR_SET_DUMPABLE, 0);
         jail_init(&j);
         v->error = jail_open(&j, &v->spec);
-        for (int i = 0; !v->error && i < (v->times ? v->times : 1); i++)
+        for (int i = 0; !v->error && (v->command.argv || v->command.call) && i < (v->times ? v->times : 1);
+                i++)
                 run_tree(v, &j);
+        if (!v->error && v->opened)
+                v->opened(&j);
         memcpy(v->fault, j.fault, sizeof(v->fault));
         jail_fini(&j);
 }

@@ -14,7 +14,8 @@ struct visit {
         void (*before)(struct jail_tree *);
         void (*during)(struct jail_tree *);
         void (*after)(struct jail_tree *);
-        int times; /* trees one after the other; 0 = 1. What is told is the last one's */
+        void (*opened)(struct jail *); /* behind the trees, if there are some */
+        int times;                     /* trees one after the other; 0 = 1. What is told is the last one's */
         /* What became of it: */
         int status; /* the jailer's own; anything but 0 is a fault of the test's, unless that kills it */
         int error;  /* of opening or starting, then fault says of what */
@@ -22,7 +23,7 @@ struct visit {
         struct jail_end end;
         char out[65536]; /* NUL-terminated, cut */
         size_t out_len;
-        int64_t said[8]; /* left by before, during, after and calls: the memory is shared */
+        int64_t said[16]; /* left by before, during, after and calls: the memory is shared */
 };
 
 /* Memory that child and grandchildren share with the test. */

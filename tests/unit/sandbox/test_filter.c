@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/personality.h>
 #include <sys/socket.h>
 #include <cmocka.h>
 
@@ -132,6 +133,36 @@ static bool is_thread(const __u64 *a)
         return (a[0] & CLONE_THREAD) && !(a[0] & ~may);
 }
 
+static bool is_own(const __u64 *a)
+{
+        return !(a[0] & (CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+                                CLONE_NEWCGROUP));
+}
+
+static bool socket_is_usual(const __u64 *a)
+{
+        return socket_is_inet(a) || (uint32_t)a[0] == AF_UNIX || ((uint32_t)a[0] == AF_NETLINK && !(uint32_t)a[2]);
+}
+
+static bool steers_a_terminal(const __u64 *a)
+{
+        static const uint32_t asks[] = {TCGETS, TIOCGWINSZ, TIOCGPGRP, TIOCGSID, TIOCOUTQ, FIONREAD, FIONBIO, FIOCLEX,
+                FIONCLEX, FIOASYNC, FIOQSIZE};
+        uint32_t request = (uint32_t)a[1];
+
+        for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++)
+                if (request == asks[i])
+                        return false;
+        return request >> 8 == 'T';
+}
+
+static bool is_usual_persona(const __u64 *a)
+{
+        uint32_t p = (uint32_t)a[0];
+
+        return p == PER_LINUX || p == PER_LINUX32 || p == UNAME26 || p == ADDR_NO_RANDOMIZE || p == 0xffffffff;
+}
+
 static enum filter_action meaning(enum filter_action action, const __u64 *a, enum filter_action rest)
 {
         switch (action) {
@@ -155,6 +186,16 @@ static enum filter_action meaning(enum filter_action action, const __u64 *a, enu
                 return (uint32_t)a[1] == FIONREAD ? FILTER_ALLOW : rest;
         case FILTER_THREAD:
                 return is_thread(a) ? FILTER_ALLOW : rest;
+        case FILTER_OWN:
+                return is_own(a) ? FILTER_ALLOW : FILTER_REFUSE;
+        case FILTER_SOCKET:
+                return socket_is_usual(a) ? FILTER_ALLOW : rest;
+        case FILTER_UNIX:
+                return (uint32_t)a[0] == AF_UNIX ? FILTER_ALLOW : rest;
+        case FILTER_IOCTL:
+                return steers_a_terminal(a) ? rest : FILTER_ALLOW;
+        case FILTER_PERSONA:
+                return is_usual_persona(a) ? FILTER_ALLOW : rest;
         default:
                 return action;
         }
@@ -175,7 +216,10 @@ static uint32_t expected(enum filter_action action, const __u64 *args, enum filt
 /* Arguments that some row may care for, each also with rubbish in the half that the kernel does not look at. */
 static const uint64_t interesting[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 25, 41, 132, 262, O_CREAT, O_TRUNC | O_WRONLY,
         O_PATH, O_RDWR | O_CLOEXEC, O_CLOEXEC, SOCK_STREAM | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-        SOCK_RAW | SOCK_NONBLOCK, F_SETOWN, F_SETSIG, F_DUPFD_CLOEXEC, FIONREAD, TIOCSTI, SIGCHLD, CLONE_THREAD,
+        SOCK_RAW | SOCK_NONBLOCK, F_SETOWN, F_SETSIG, F_DUPFD_CLOEXEC, FIONREAD, TIOCSTI, TIOCLINUX, TIOCSETD, TIOCSCTTY,
+        TCGETS, FIONBIO, SIOCATMARK, TIOCGPTN, SIGCHLD, CLONE_NEWUSER | SIGCHLD, CLONE_NEWNS | CLONE_NEWPID, CLONE_NEWNET,
+        CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWCGROUP, AF_VSOCK, AF_ALG, PER_LINUX32, UNAME26, ADDR_NO_RANDOMIZE,
+        READ_IMPLIES_EXEC, 0xffffffff, CLONE_THREAD,
         CLONE_VM | CLONE_VFORK | SIGCHLD, CLONE_VM | CLONE_SIGHAND | CLONE_THREAD, CLONE_THREAD | CLONE_NEWUSER,
         CLONE_THREAD | CLONE_PARENT, 0x3d0f00, 0x3d0f00 | CLONE_PIDFD, 0x3d0f00 | SIGCHLD, PROT_READ | PROT_EXEC, UINT64_MAX};
 enum { N_INTERESTING = sizeof(interesting) / sizeof(interesting[0]), HALVES = 2 };

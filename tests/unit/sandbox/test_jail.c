@@ -1,5 +1,8 @@
 /* What a process tree in a jail finds, can and cannot do; every case as root and as an ordinary user. */
 #include "jailer.h"
+#include "leave_out.h"
+#include "sandbox/instrument.h"
+#include "sandbox/jail_probe.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -385,9 +388,134 @@ static void a_jail_is_opened_again_with_other_paths(void **state)
         assert_says(v, "ls /var/lib; ls /etc/resolv.conf", "dpkg\n/etc/resolv.conf\n");
 }
 
+/* ---- the system call filter ---- */
+
+static void the_filter_of_the_profile_holds(void **state)
+{
+        struct visit *v = *state;
+
+        if (!v->spec.filter)
+                return leave_out("valgrind knows no seccomp(2)");
+        assert_says(v, "grep -E '^Seccomp:' /proc/self/status | tr -d '\\t\\n'", "Seccomp:2");
+        assert_says(v,
+                "unshare -U true 2>/dev/null || mount -t tmpfs x /task/work 2>/dev/null || echo neither",
+                "neither\n");
+}
+
+static const struct {
+        enum profile profile;
+        const char *argv[4], *out;
+} starts[] = {
+        {PROFILE_JS, {"/bin/sh", "-c", "echo $((6 * 7))"}, "42\n"},
+        {PROFILE_JS, {"python3", "-c", "import json, time; time.sleep(0.01); print(json.dumps([6 * 7]))"},
+                "[42]\n"},
+        {PROFILE_JS, {"perl", "-e", "print 6 * 7"}, "42"},
+        {PROFILE_HTTP, {"/bin/sh", "-c", "echo $((6 * 7))"}, "42\n"},
+        {PROFILE_HTTP, {"python3", "-c", "import socket; print(socket.AF_INET)"}, "2\n"},
+        /* What it may not do ends it, or is refused: never done. */
+        {PROFILE_JS, {"python3", "-c", "import os; os.fork(); print('DONE')"}, ""},
+        {PROFILE_JS, {"python3", "-c", "import socket; socket.socket(); print('DONE')"}, ""},
+        {PROFILE_JS, {"/bin/sh", "-c", "echo DONE > /task/work/x; cat /task/work/x"}, ""},
+};
+
+static void programs_start_under_the_profiles_of_workers(void **state)
+{
+        struct visit *v = *state;
+
+        if (!v->spec.filter)
+                return leave_out("valgrind knows no seccomp(2)");
+        for (size_t i = 0; i < sizeof(starts) / sizeof(starts[0]); i++) {
+                struct filter filter;
+
+                assert_int_equal(filter_build(&filter, starts[i].profile, true), 0);
+                v->spec.filter = &filter;
+                v->command.argv = (char *const *)starts[i].argv;
+                visit_run(v);
+                filter_fini(&filter);
+                assert_int_equal(v->end.how, JAIL_RAN);
+                if (strcmp(v->out, starts[i].out) && (*starts[i].out || strstr(v->out, "DONE")))
+                        fail_msg("%s %s says: %s (status %x)", starts[i].argv[0], starts[i].argv[2], v->out,
+                                v->end.status);
+        }
+}
+
+/* ---- what is said of it ---- */
+
+static struct visit *probed;
+
+static void probe(struct jail *j)
+{
+        enum layer_state states[JAIL_N_LAYERS];
+
+        if (jail_probe(j, states))
+                _exit(1);
+        for (int i = 0; i < JAIL_N_LAYERS; i++)
+                probed->said[i] = states[i];
+}
+
+static void assert_layers(struct visit *v, enum jail_layer but, enum layer_state state)
+{
+        probed = v;
+        v->opened = probe;
+        visit_run(v);
+        assert_int_equal(v->status, 0);
+        for (int i = 0; i < JAIL_N_LAYERS; i++) {
+                enum layer_state expected = LAYER_ENFORCED;
+
+                if (i == JAIL_LAYER_uid && v->who == NOBODY)
+                        expected = LAYER_ABSENT;
+                if (i == JAIL_LAYER_seccomp && !v->spec.filter)
+                        expected = LAYER_ABSENT;
+                if (i == (int)but)
+                        expected = state;
+                if (v->said[i] != expected)
+                        fail_msg("%s is %s", jail_layer_names[i], layer_words[v->said[i]]);
+        }
+}
+
+static void every_layer_is_probed(void **state)
+{
+        struct visit *v = *state;
+
+        assert_layers(v, JAIL_N_LAYERS, LAYER_ENFORCED);
+        v->spec.network = true;
+        assert_layers(v, JAIL_LAYER_net, LAYER_ABSENT);
+}
+
+/* The machine's root, as far as it can be had as a path. */
+static void a_layer_with_a_hole_is_no_longer_enforced(void **state)
+{
+        static const char *const paths[] = {"/boot", NULL};
+        struct visit *v = *state;
+
+        v->spec.paths = paths;
+        assert_layers(v, JAIL_LAYER_root, LAYER_PARTIAL);
+        v->spec.paths = NULL;
+        v->spec.filter = NULL;
+        assert_layers(v, JAIL_LAYER_seccomp, LAYER_ABSENT);
+}
+
+static struct filter shell_filter;
+
 static int open_visit(void **state)
 {
-        *state = visit_new(*(const enum who *)*state);
+        struct visit *v = visit_new(*(const enum who *)*state);
+
+        v->spec.filter = shell_filter.len ? &shell_filter : NULL;
+        *state = v;
+        return 0;
+}
+
+static int build_filter(void **state)
+{
+        (void)state;
+        return RUNNING_ON_VALGRIND ? 0 : filter_build(&shell_filter, PROFILE_SHELL, false);
+}
+
+static int discard_filter(void **state)
+{
+        (void)state;
+        filter_fini(&shell_filter);
         return 0;
 }
 
@@ -426,7 +554,11 @@ int main(void)
                 BOTH(a_tree_has_a_number_of_processes),
                 BOTH(the_machines_network_is_there_only_if_allowed),
                 BOTH(a_jail_is_opened_again_with_other_paths),
+                BOTH(every_layer_is_probed),
+                BOTH(a_layer_with_a_hole_is_no_longer_enforced),
+                BOTH(the_filter_of_the_profile_holds),
+                BOTH(programs_start_under_the_profiles_of_workers),
         };
 
-        return cmocka_run_group_tests_name("jail", tests, NULL, NULL);
+        return cmocka_run_group_tests_name("jail", tests, build_filter, discard_filter);
 }

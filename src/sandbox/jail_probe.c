@@ -1,0 +1,206 @@
+/* One function a layer, called in the jail behind all of them. */
+#include "sandbox/jail_probe.h"
+#include "sandbox/jail_private.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+
+/* Shared with the jailer, which says how things are outside. */
+struct probe {
+        const struct jail *jail;
+        pid_t jailer;
+        ino_t ipc, net;
+        enum layer_state states[JAIL_N_LAYERS];
+};
+
+const char *const jail_layer_names[JAIL_N_LAYERS] = {
+#define X(name, probe) #name,
+        JAIL_LAYERS(X)
+#undef X
+};
+
+static enum layer_state enforced_if(bool holds)
+{
+        return holds ? LAYER_ENFORCED : LAYER_ABSENT;
+}
+
+static bool can_create(const char *path)
+{
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+        if (fd < 0)
+                return false;
+        close(fd);
+        unlink(path);
+        return true;
+}
+
+/* Files of every machine that have no business inside, and places that nothing can be written to. */
+static enum layer_state probe_root(const struct probe *p)
+{
+        static const char *const hidden[] = {
+                "/etc/shadow", "/root", "/boot", "/sys", "/proc/1/mem", "/proc/1/root"};
+        static const char *const fixed[] = {"/probe", "/etc/probe", "/usr/probe", "/dev/probe", "/run/probe"};
+        struct stat st;
+
+        (void)p;
+        for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
+                if (lstat(hidden[i], &st) == 0)
+                        return LAYER_PARTIAL;
+        for (size_t i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++)
+                if (can_create(fixed[i]))
+                        return LAYER_PARTIAL;
+        return LAYER_ENFORCED;
+}
+
+/* Its jailer, which is alive, is nobody here. */
+static enum layer_state probe_pids(const struct probe *p)
+{
+        return enforced_if(getppid() == 1 && (kill(p->jailer, 0) < 0 || p->jailer == getpid()));
+}
+
+static ino_t namespace_of_self(const char *name)
+{
+        char path[32];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
+        return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
+static enum layer_state probe_namespace(const char *name, ino_t outside)
+{
+        ino_t inside = namespace_of_self(name);
+
+        return inside && outside ? enforced_if(inside != outside) : LAYER_PARTIAL;
+}
+
+static enum layer_state probe_ipc(const struct probe *p)
+{
+        return probe_namespace("ipc", p->ipc);
+}
+
+static enum layer_state probe_net(const struct probe *p)
+{
+        return probe_namespace("net", p->net);
+}
+
+static enum layer_state probe_uts(const struct probe *p)
+{
+        struct utsname name;
+
+        (void)p;
+        return enforced_if(
+                uname(&name) == 0 && !strcmp(name.nodename, "poppo") && sethostname("probe", 5) < 0);
+}
+
+/* A user namespace gives the tree another number, but outside it still is the supervisor's own user. */
+static enum layer_state probe_uid(const struct probe *p)
+{
+        if (!getuid() || !geteuid() || setuid(0) == 0 || setgid(0) == 0)
+                return LAYER_ABSENT;
+        if (p->jail->user_namespace)
+                return LAYER_ABSENT;
+        return getgroups(0, NULL) == 0 ? LAYER_ENFORCED : LAYER_PARTIAL;
+}
+
+static enum layer_state probe_capabilities(const struct probe *p)
+{
+        struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+        struct __user_cap_data_struct has[_LINUX_CAPABILITY_U32S_3] = {0};
+
+        (void)p;
+        if (syscall(SYS_capget, &head, has) < 0)
+                return LAYER_PARTIAL;
+        for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+                if (has[i].effective | has[i].permitted | has[i].inheritable)
+                        return LAYER_ABSENT;
+        for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
+                if (prctl(PR_CAPBSET_READ, cap))
+                        return LAYER_PARTIAL;
+        return LAYER_ENFORCED;
+}
+
+static enum layer_state probe_no_new_privs(const struct probe *p)
+{
+        (void)p;
+        return enforced_if(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+}
+
+static enum layer_state probe_rlimits(const struct probe *p)
+{
+        return jail_limits_hold(p->jail) ? LAYER_ENFORCED : LAYER_PARTIAL;
+}
+
+/* Without the filter these say something else. */
+static enum layer_state probe_seccomp(const struct probe *p)
+{
+        if (!p->jail->spec.filter)
+                return LAYER_ABSENT;
+        if (unshare(CLONE_NEWUSER) == 0 || errno != EACCES)
+                return LAYER_PARTIAL;
+        return enforced_if(ioctl(STDIN_FILENO, TIOCSTI, "x") < 0 && errno == ENOSYS);
+}
+
+static int probe_all(void *arg)
+{
+        static enum layer_state (*const probes[JAIL_N_LAYERS])(const struct probe *) = {
+#define X(name, probe) probe_##probe,
+                JAIL_LAYERS(X)
+#undef X
+        };
+        struct probe *p = arg;
+
+        for (int i = 0; i < JAIL_N_LAYERS; i++)
+                p->states[i] = probes[i](p);
+        return 0;
+}
+
+static int run(struct jail *j, struct probe *p)
+{
+        struct jail_command command = {.fds = {-1, -1, -1}, .n_fds = 3, .call = probe_all, .arg = p};
+        struct jail_tree tree;
+        struct jail_end end;
+        int r = jail_tree_open(j, &tree);
+
+        if (r)
+                return r;
+        r = jail_tree_start(&tree, &command);
+        if (!r)
+                r = jail_tree_wait(&tree, &end);
+        if (!r && (end.how != JAIL_RAN || !WIFEXITED(end.status) || WEXITSTATUS(end.status)))
+                r = jail_fail(j, end.error ? end.error : -EPROTO, *end.what ? end.what : "the probe");
+        jail_tree_close(&tree);
+        return r;
+}
+
+int jail_probe(struct jail *j, enum layer_state states[JAIL_N_LAYERS])
+{
+        struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        int r;
+
+        if (p == MAP_FAILED)
+                return jail_fail(j, -errno, "the probe");
+        *p = (struct probe){.jail = j,
+                .jailer = getpid(),
+                .ipc = namespace_of_self("ipc"),
+                .net = namespace_of_self("net")};
+        r = run(j, p);
+        memcpy(states, p->states, sizeof(p->states));
+        munmap(p, sizeof(*p));
+        return r;
+}
