@@ -53,6 +53,11 @@ void beat_hold(void)
         beat.held = 1;
 }
 
+bool beat_is_held(void)
+{
+        return beat.held;
+}
+
 void beat_release(void)
 {
         beat.held = 0;

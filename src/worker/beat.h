@@ -4,6 +4,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* Makes the frame for this channel. Negative: no memory. */
 int beat_open(int fd);
 
@@ -13,3 +15,4 @@ void beat_send(void);
 /* Around everything that writes to the channel; without beat_open() they do nothing. */
 void beat_hold(void);
 void beat_release(void);
+bool beat_is_held(void);

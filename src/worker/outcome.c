@@ -2,6 +2,7 @@
  * leaves no copy. */
 #include "worker/outcome.h"
 
+#include "base/clock.h"
 #include "wire/pack.h"
 
 #include <stdarg.h>
@@ -75,6 +76,22 @@ void outcome_fail(struct outcome *o, enum wire_code code, const char *format, ..
         drop_result(o);
         o->code = code;
         buf_append(&o->message, text, strlen(text));
+}
+
+void outcome_log(struct outcome *o, const char *level, struct bytes text, int64_t at_ns)
+{
+        struct pack p;
+
+        if (o->truncated || buf_size(&o->logs) + text.len + OUTCOME_LINE_BYTES >= o->logs.limit) {
+                o->truncated = true;
+                return;
+        }
+        pack_init(&p, &o->logs);
+        pack_map(&p, 3);
+        pack_entry_text(&p, "level", level);
+        pack_entry_str(&p, "text", text);
+        pack_entry_uint(&p, "at", (uint64_t)(at_ns / NS_PER_MS));
+        o->n_logs++;
 }
 
 static void fill_failure(const struct outcome *o, struct wire_failure *f)

@@ -5,17 +5,12 @@
 #include "worker/js/console.h"
 
 #include "base/clock.h"
-#include "wire/pack.h"
 #include "worker/js/inspect.h"
-#include "worker/js/live.h"
+#include "worker/live.h"
 #include "worker/js/text.h"
 
 #include <math.h>
 #include <string.h>
-
-/* What an entry may take beside its text: the map's head, three keys, the level, the time, the text's head.
- */
-enum { ENTRY_BYTES = 40 };
 
 static const char *const levels[] = {"log", "info", "debug", "warn", "error"};
 
@@ -99,23 +94,9 @@ static duk_ret_t write_line(duk_context *ctx, void *udata)
         return 0;
 }
 
-static void keep_line(const char *level, struct bytes text)
-{
-        struct outcome *o = console.out;
-        struct pack p;
-
-        pack_init(&p, &o->logs);
-        pack_map(&p, 3);
-        pack_entry_text(&p, "level", level);
-        pack_entry_str(&p, "text", text);
-        pack_entry_uint(&p, "at", (uint64_t)((clock_now() - console.started_ns) / NS_PER_MS));
-        o->n_logs++;
-        live_send();
-}
-
 static size_t room(const struct outcome *o)
 {
-        size_t used = buf_size(&o->logs) + ENTRY_BYTES;
+        size_t used = buf_size(&o->logs) + OUTCOME_LINE_BYTES;
 
         return used < console.max_bytes ? console.max_bytes - used : 0;
 }
@@ -140,8 +121,9 @@ static duk_ret_t js_write(duk_context *ctx)
         if (len > room(o))
                 o->truncated = true;
         else if (!thrown)
-                keep_line(level, (struct bytes){o->line.data + mark, len});
+                outcome_log(o, level, (struct bytes){o->line.data + mark, len}, clock_now() - console.started_ns);
         o->truncated |= in.full;
+        live_send();
         memset(o->line.data + mark, 0, len);
         o->line.len = mark;
         return thrown ? duk_throw(ctx) : 0;

@@ -5,39 +5,33 @@
  */
 #include "worker/js/deadline.h"
 
-#include "base/buf.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "wire/codec.h"
 #include "wire/exits.h"
-#include "worker/js/live.h"
+#include "worker/beat.h"
+#include "worker/live.h"
 #include <duktape.h>
 #include <errno.h>
 #include <link.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/time.h>
 #include <ucontext.h>
 #include <unistd.h>
 
 /* How long to wait for a safe place, and how often before the worker gives itself up: about a second in all.
  */
-enum { RETRY_NS = 30000, RETRIES_MAX = 10000, BEAT_ROOM = 32 };
+enum { RETRY_NS = 30000, RETRIES_MAX = 10000 };
 
 static struct {
         uintptr_t text, text_end; /* the engine's code */
-        int fd;
-        uint8_t beat[BEAT_ROOM];
-        size_t beat_bytes;
         int64_t beat_interval;
 } fixed;
 
 static struct {
         volatile int64_t next_beat, armed_at; /* monotonic; armed_at: when SIGALRM comes */
         volatile uint32_t handled;            /* how often the handler ran */
-        volatile sig_atomic_t held;           /* a frame is being written */
         volatile sig_atomic_t active;         /* a task runs and `landing` may be jumped to */
         volatile sig_atomic_t verdict;        /* enum wire_code, once a limit was met */
         volatile int64_t deadline, cpu_deadline;
@@ -130,11 +124,9 @@ static void arm_cpu(int64_t ns)
 
 static void send_beat_if_due(int64_t now)
 {
-        if (now < now_running.next_beat || now_running.held)
+        if (now < now_running.next_beat)
                 return;
-        /* Whole or not at all, as a frame this small is to a Unix socket. When the master does not read, it
-         * is lost. */
-        (void)!send(fixed.fd, fixed.beat, fixed.beat_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
+        beat_send();
         now_running.next_beat = now + fixed.beat_interval;
 }
 
@@ -195,7 +187,7 @@ static int64_t catch_up(int64_t now, const ucontext_t *uc)
 {
         if (!live_pending())
                 return INT64_MAX;
-        if (now_running.held || !in_engine(uc))
+        if (beat_is_held() || !in_engine(uc))
                 return now + RETRY_NS;
         live_send();
         return INT64_MAX;
@@ -221,13 +213,7 @@ static void on_signal(int sig, siginfo_t *info, void *context)
         send_beat_if_due(now);
         if (now_running.active)
                 next = earlier(stop_if_due(now, context), catch_up(now, context));
-        if (now_running.next_beat < next && !now_running.held)
-                next = now_running.next_beat;
-        /* While a frame is being written the beat waits for deadline_release_beat(). */
-        if (next < INT64_MAX)
-                arm(next, now);
-        else
-                now_running.armed_at = INT64_MAX;
+        arm(earlier(next, now_running.next_beat), now);
         errno = saved;
 }
 
@@ -242,30 +228,13 @@ static void fill_limit_signals(sigset_t *set)
         sigaddset(set, SIGUSR2);
 }
 
-static int encode_beat(void)
-{
-        struct wire_worker_beat beat = {0};
-        struct buf frame;
-        int r;
-
-        buf_init(&frame, BEAT_ROOM);
-        r = wire_encode(&frame, WIRE_MESSAGE(worker_beat), 0, &beat);
-        if (!r) {
-                fixed.beat_bytes = buf_size(&frame);
-                memcpy(fixed.beat, buf_head(&frame), fixed.beat_bytes);
-        }
-        buf_fini(&frame);
-        return r;
-}
-
 int deadline_start(int fd, uint64_t heartbeat_ms)
 {
         struct sigaction action = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO};
-        int r = encode_beat();
+        int r = beat_open(fd);
 
         if (r < 0)
                 return r;
-        fixed.fd = fd;
         fixed.beat_interval = (int64_t)heartbeat_ms * NS_PER_MS;
         fill_limit_signals(&action.sa_mask);
         if (sigaction(SIGALRM, &action, NULL) || sigaction(SIGPROF, &action, NULL) ||
@@ -313,16 +282,4 @@ enum wire_code deadline_land(void)
         sigprocmask(SIG_UNBLOCK, &signals, NULL);
         arm_outside(now_running.next_beat);
         return (enum wire_code)now_running.verdict;
-}
-
-void deadline_hold_beat(void)
-{
-        now_running.held = 1;
-}
-
-void deadline_release_beat(void)
-{
-        now_running.held = 0;
-        if (now_running.next_beat < now_running.armed_at)
-                arm_outside(now_running.next_beat);
 }

@@ -39,7 +39,3 @@ void deadline_end(void);
 
 /* After the jump, first of all. Says why: WIRE_TIMEOUT, WIRE_CPU_LIMIT or WIRE_CANCELLED. */
 enum wire_code deadline_land(void);
-
-/* Between these two no beat is written: a frame is under way. */
-void deadline_hold_beat(void);
-void deadline_release_beat(void);

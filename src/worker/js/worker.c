@@ -5,9 +5,10 @@
 #include "base/error.h"
 #include "wire/channel.h"
 #include "wire/exits.h"
+#include "worker/beat.h"
 #include "worker/js/arena.h"
 #include "worker/js/console.h"
-#include "worker/js/live.h"
+#include "worker/live.h"
 #include "worker/js/stack.h"
 #include "worker/js/task.h"
 #include "worker/js/world.h"
@@ -73,11 +74,11 @@ static void flush(void)
 {
         int r;
 
-        deadline_hold_beat();
+        beat_hold();
         do {
                 r = channel_flush(&worker.channel);
         } while (r == CHANNEL_AGAIN);
-        deadline_release_beat();
+        beat_release();
         if (r)
                 _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
 }

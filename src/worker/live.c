@@ -1,5 +1,5 @@
 /* Where in the kept lines the followers are, and the way from there to the end. */
-#include "worker/js/live.h"
+#include "worker/live.h"
 
 #include "wire/cursor.h"
 #include "worker/port.h"
