@@ -87,11 +87,12 @@ static int add_files(struct request *r, json_t *options)
 static int add_patterns(struct request *r, json_t *options)
 {
         const struct cli_list *globs = &r->cli->opt.collect;
-        json_t *patterns = json_array();
+        json_t *patterns;
 
         if (!r->cli->opt.output && !r->cli->opt.json)
                 return cli_complain(
                         r->cli, EXIT_USAGE, NULL, "--collect needs -o DIR, where the files are put");
+        patterns = json_array();
         json_object_set_new(options, "collect", patterns);
         for (size_t i = 0; i < globs->n; i++)
                 if (json_array_append_new(patterns, json_string(globs->items[i])))

@@ -74,6 +74,17 @@ static bool is_broken(void)
         return ferror(stdout) || ferror(stderr);
 }
 
+/* The task is cancelled with the connection. The call that waits is answered by that, while its slot is still there. */
+static int give_up(struct follow *f, struct poppo_reply **reply, int r)
+{
+        int status = is_broken() ? EXIT_OUTPUT : cli_fail(f->cli, r);
+
+        poppo_close(f->cli->poppo);
+        poppo_reply_free(*reply);
+        *reply = NULL;
+        return status;
+}
+
 int follow_call(struct follow *f, const char *op, const void *args, size_t len, struct poppo_reply **reply)
 {
         struct poppo *p = f->cli->poppo;
@@ -86,7 +97,7 @@ int follow_call(struct follow *f, const char *op, const void *args, size_t len, 
                 r = poppo_step(p, -1);
         poppo_on_event(p, NULL, NULL);
         if (!*reply)
-                return is_broken() ? EXIT_OUTPUT : cli_fail(f->cli, r);
+                return give_up(f, reply, r);
         if (!poppo_reply_status(*reply))
                 return 0;
         status = cli_fail_reply(f->cli, *reply, NULL);
