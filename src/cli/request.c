@@ -47,7 +47,7 @@ int request_set_bytes(
                              : request_set_text(r, object, key, "");
 
         if (!status && r->n_bytes < REQUEST_BYTES_MAX && place) {
-                r->bytes[r->n_bytes++] = (struct poppo_bytes){place, data, len};
+                r->bytes[r->n_bytes++] = (struct poppo_raw){place, data, len};
                 return 0;
         }
         free(place);

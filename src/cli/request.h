@@ -11,7 +11,7 @@ enum { REQUEST_BYTES_MAX = CLI_LIST_MAX + 2 };
 struct request {
         struct cli *cli;
         json_t *task;
-        struct poppo_bytes bytes[REQUEST_BYTES_MAX]; /* pointers and data are the request's */
+        struct poppo_raw bytes[REQUEST_BYTES_MAX]; /* pointers and data are the request's */
         size_t n_bytes;
 };
 
