@@ -270,24 +270,25 @@ static void print_workers(json_t *workers)
 
 /* ---- warnings ---- */
 
-static void warn(const char *what, const char *state, const char *reason)
+static void warn(const char *what, const char *name, const char *state, const char *reason)
 {
-        printf("\n%swarning: %s is %s%s%s%s\n", output_color(stdout, COLOR_YELLOW), what, state,
-                *reason ? ": " : "", reason, output_color(stdout, COLOR_PLAIN));
+        printf("\n%swarning: %s%s%s%s", output_color(stdout, COLOR_YELLOW), what, name, state, *reason ? ": " : "");
+        output_text(stdout, reason);
+        printf("%s\n", output_color(stdout, COLOR_PLAIN));
 }
 
-/* Words of the daemon's map that mean that all is well. */
+/* Words of the daemon's map that mean that all is well; classes are there only when one is not. */
 static void print_warnings(const json_t *daemon)
 {
-        const json_t *breaker = json_object_get(daemon, "breaker"),
-                     *spawner = json_object_get(daemon, "spawner");
-        const char *state = text_of(breaker, "state");
+        const json_t *spawner = json_object_get(daemon, "spawner");
+        json_t *classes = json_object_get(json_object_get(daemon, "breaker"), "classes"), *breaker;
+        const char *state = text_of(spawner, "state"), *class;
 
-        if (*state && strcmp(state, "closed"))
-                warn("starting workers", state, text_of(breaker, "reason"));
-        state = text_of(spawner, "state");
+        json_object_foreach(classes, class, breaker)
+                if (!strcmp(text_of(breaker, "state"), "open"))
+                        warn("workers of class ", class, " do not start", text_of(breaker, "reason"));
         if (*state && strcmp(state, "ready"))
-                warn("the spawner", state, text_of(spawner, "reason"));
+                warn("the spawner is ", "", state, text_of(spawner, "reason"));
 }
 
 static void print_status(const struct cli *cli, const json_t *status)

@@ -122,7 +122,8 @@ static void test_stats_have_what_handlers_measure(void **state)
 
 #define STATUS                                                                                               \
         "{\"daemon\":{\"version\":\"0.1.0\",\"pid\":7,\"state\":\"running\",\"socket\":\"/s\",\"uptime\":65000,"        \
-        "\"spawner\":{\"pid\":8,\"state\":\"ready\"},\"breaker\":{\"state\":\"open\",\"reason\":\"5 crashes\"}},"       \
+        "\"spawner\":{\"pid\":8,\"state\":\"ready\"},\"breaker\":{\"state\":\"open\",\"class\":\"js\",\"classes\":{\"js\":{\"state\":\"open\",\"failures\":5,\"reason\":\"5 crashes\"},"   \
+        "\"own\":{\"state\":\"closed\",\"failures\":1,\"reason\":\"once\"}}}},"       \
         "\"workers\":{\"1\":{\"pid\":9,\"class\":\"js\",\"state\":\"busy\",\"projectId\":\"a\",\"tasks\":3,\"running\":1},"  \
         "\"2\":{\"class\":\"program\",\"type\":\"resize\",\"state\":\"idle\",\"tasks\":3,\"running\":0},"                       \
         "\"3\":{\"class\":\"program\",\"type\":\"resize\",\"state\":\"busy\",\"tasks\":4,\"running\":2}},"            \
@@ -147,12 +148,12 @@ static void test_status(void **state)
 
         (void)state;
         SERVE(fake, {"status", STATUS});
-        snprintf(whole, sizeof(whole), "%s\nwarning: starting workers is open: 5 crashes\n", expected);
+        snprintf(whole, sizeof(whole), "%s\nwarning: workers of class js do not start: 5 crashes\n", expected);
         check(RUN("daemon", "status"), 0, whole, "");
         snprintf(whole, sizeof(whole),
                 "%s\nWorkers\nID  PID  CLASS             STATE  TASKS  PROJECT  TASK\n1     9  js                busy       3  a\n"
                 "2     0  resize (program)  idle       3\n3     0  resize (program)  busy       4\n"
-                "\nwarning: starting workers is open: 5 crashes\n", expected);
+                "\nwarning: workers of class js do not start: 5 crashes\n", expected);
         check(RUN("daemon", "status", "-v"), 0, whole, "");
         check(RUN("daemon", "status", "--json"), 0, STATUS "\n", "");
         check(RUN("project", "list"), 0,
