@@ -186,7 +186,7 @@ POPPO_API int poppo_send_msgpack(struct poppo *p, const char *op, const void *ar
         void (*on_reply)(void *data, struct poppo_reply *reply), void *data);
 
 /* What JSON cannot say: raw bytes, for a value whose place a JSON Pointer names. */
-struct poppo_bytes {
+struct poppo_raw {
         const char *pointer; /* "/task/options/stdin" */
         const void *data;
         size_t len;
@@ -194,7 +194,7 @@ struct poppo_bytes {
 
 /* Makes the MessagePack of a JSON text, for the functions named msgpack, with n runs of bytes in place of the strings that
  * stand at their pointers in the text. *out is from malloc() and the caller's. -EINVAL: not JSON, or no string there. */
-POPPO_API int poppo_pack(struct poppo *p, const char *json, const struct poppo_bytes *bytes, size_t n, void **out, size_t *len);
+POPPO_API int poppo_pack(struct poppo *p, const char *json, const struct poppo_raw *bytes, size_t n, void **out, size_t *len);
 
 /* The descriptor to wait on, -1 without a connection. It stays the handle's. */
 POPPO_API int poppo_fd(const struct poppo *p);

@@ -82,6 +82,7 @@ struct command {
         int min_operands, max_operands; /* -1: any number */
         bool connects;                  /* the supervisor is reached before run */
         int (*run)(struct cli *cli);
+        bool ends_options; /* the first operand ends the options, as with env(1) */
 };
 
 struct command_group {
@@ -104,8 +105,8 @@ bool cli_in_group(const struct command *command, const char *group);
 
 /* ---- options.c ---- */
 
-/* Parses argv into options and operands (room for argc of them). takes: the options allowed. stop_at_operand: for what
- * stands before the command. Returns how many arguments were used, or the negative exit status after a message. */
+/* Parses argv into options and operands (room for argc of them). takes: the options allowed. stop_at_operand: it and what
+ * is behind it is left. Returns how many arguments were used, or the negative exit status after a message. */
 int cli_parse(struct cli *cli, int argc, char **argv, uint64_t takes, bool stop_at_operand);
 
 /* ---- help.c ---- */

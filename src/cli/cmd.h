@@ -5,11 +5,15 @@ struct cli;
 
 int cmd_run(struct cli *cli);
 int cmd_call(struct cli *cli);
+int cmd_module(struct cli *cli);
+int cmd_http(struct cli *cli);
+int cmd_sh(struct cli *cli);
 int cmd_submit(struct cli *cli);
 int cmd_wait(struct cli *cli);
 int cmd_result(struct cli *cli);
 int cmd_cancel(struct cli *cli);
 int cmd_retry(struct cli *cli);
+int cmd_logs(struct cli *cli);
 int cmd_why(struct cli *cli);
 int cmd_list(struct cli *cli);
 int cmd_stats(struct cli *cli);

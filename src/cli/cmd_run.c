@@ -1,4 +1,4 @@
-/* poppo run and its shortcut poppo call: one task, waited for. */
+/* poppo run and its shortcuts poppo call and poppo module: one task, waited for. */
 #include "cli/cmd.h"
 
 #include "base/cleanup.h"
@@ -7,13 +7,17 @@
 
 #include <string.h>
 
-/* Where a type's source and arguments go. Handlers of one's own get the names in the last row. */
+/* Where a type's source and arguments go, or which command is for it. Handlers of one's own get the names in the last row,
+ * and need no source. */
 static const struct run_type {
-        const char *name, *source, *args;
+        const char *name, *source, *args, *command;
 } types[] = {
-        {"execute-code", "code", NULL},
-        {"execute-function", "fn", "args"},
-        {NULL, "code", "args"},
+        {"execute-code", "code", NULL, NULL},
+        {"execute-function", "fn", "args", NULL},
+        {"execute-module", NULL, NULL, "poppo module"},
+        {"http-request", NULL, NULL, "poppo http"},
+        {"shell-command", NULL, NULL, "poppo sh"},
+        {NULL, "code", "args", NULL},
 };
 
 static const struct run_type *find_type(const char *name)
@@ -52,7 +56,7 @@ static int build_task(struct cli *cli, const char *type_name, json_t *source, js
         if (json_array_size(args) && !type->args)
                 return cli_complain(cli, EXIT_USAGE, "--type execute-function takes arguments",
                         "%s takes no arguments", type_name);
-        *out = json_pack("{s:s,s:O}", "type", type_name, type->source, source);
+        *out = json_pack("{s:s,s:O*}", "type", type_name, type->source, source);
         if (*out && type->args)
                 json_object_set(*out, type->args, args);
         return 0;
@@ -79,15 +83,16 @@ static int submit_and_print(struct cli *cli, const json_t *task)
         return status;
 }
 
+/* source NULL: none. */
 static int run_source(struct cli *cli, const char *type, const char *source, size_t len,
         const char *const *args, size_t n_args)
 {
-        CLEANUP(cleanup_json) json_t *text = json_stringn(source, len);
+        CLEANUP(cleanup_json) json_t *text = source ? json_stringn(source, len) : NULL;
         CLEANUP(cleanup_json) json_t *values = NULL;
         CLEANUP(cleanup_json) json_t *task = NULL;
         int status;
 
-        if (!text)
+        if (source && !text)
                 return cli_complain(cli, EXIT_DATA, NULL, "the code is not UTF-8");
         status = parse_args(cli, args, n_args, &values);
         if (!status)
@@ -103,27 +108,52 @@ static const char *choose_type(const struct cli *cli)
         return cli->opt.args.n ? "execute-function" : "execute-code";
 }
 
+static int check_run(struct cli *cli)
+{
+        const struct run_type *type = find_type(choose_type(cli));
+
+        if (type->command)
+                return cli_complain(cli, EXIT_USAGE, type->command, "%s is no code to run; another command is for it",
+                        type->name);
+        if (cli->opt.eval && cli->n_operands)
+                return cli_complain(cli, EXIT_USAGE, "poppo help run", "either -e CODE or a FILE is needed, not both");
+        if (type->name && !cli->opt.eval && !cli->n_operands)
+                return cli_complain(cli, EXIT_USAGE, "poppo help run", "either -e CODE or a FILE is needed");
+        return 0;
+}
+
 int cmd_run(struct cli *cli)
 {
         CLEANUP(cleanup_free) char *text = NULL;
         const char *code = cli->opt.eval;
         size_t len = code ? strlen(code) : 0;
-        int status;
+        int status = check_run(cli);
 
-        if (!code == !cli->n_operands)
-                return cli_complain(cli, EXIT_USAGE, "poppo help run", "either -e CODE or a FILE is needed%s",
-                        code ? ", not both" : "");
-        if (!code) {
+        if (!status && cli->n_operands) {
                 status = document_read(cli, cli->operands[0], &text, &len);
-                if (status)
-                        return status;
                 code = text;
         }
-        return run_source(cli, choose_type(cli), code, len, cli->opt.args.items, cli->opt.args.n);
+        return status ? status : run_source(cli, choose_type(cli), code, len, cli->opt.args.items, cli->opt.args.n);
 }
 
 int cmd_call(struct cli *cli)
 {
         return run_source(cli, "execute-function", cli->operands[0], strlen(cli->operands[0]),
                 cli->operands + 1, cli->n_operands - 1);
+}
+
+/* METHOD - is the export itself. */
+int cmd_module(struct cli *cli)
+{
+        CLEANUP(cleanup_json) json_t *task = NULL;
+        CLEANUP(cleanup_json) json_t *args = NULL;
+        const char *method = cli->n_operands > 1 && strcmp(cli->operands[1], "-") ? cli->operands[1] : NULL;
+        size_t n = cli->n_operands > 2 ? cli->n_operands - 2 : 0;
+        int status = parse_args(cli, cli->operands + 2, n, &args);
+
+        if (status)
+                return status;
+        task = json_pack("{s:s,s:s,s:s*,s:O}", "type", "execute-module", "modulePath", cli->operands[0], "method", method,
+                "args", args);
+        return task ? submit_and_print(cli, task) : cli_complain(cli, EXIT_DATA, NULL, "a name is not UTF-8");
 }

@@ -1,4 +1,4 @@
-/* poppo stats: the pool's counts, one a line. */
+/* poppo stats: the pool's counts, and what handlers of one's own measure, one a line. */
 #include "cli/cmd.h"
 
 #include "base/cleanup.h"
@@ -19,6 +19,31 @@ static void add_number(struct table *t, const char *name, const json_t *v)
         table_row(t, (const char *[]){name, text});
 }
 
+/* "resize.frames", and of a histogram its parts: "resize.seconds.count". */
+static void add_metric(struct table *t, const char *type, const char *name, json_t *metric)
+{
+        static const char *const parts[] = {"value", "count", "sum", "min", "max"};
+        char label[192];
+
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+                const json_t *v = json_object_get(metric, parts[i]);
+
+                snprintf(label, sizeof(label), i ? "%s.%s.%s" : "%s.%s", type, name, parts[i]);
+                if (v)
+                        add_number(t, label, v);
+        }
+}
+
+static void add_metrics(struct table *t, json_t *metrics)
+{
+        const char *type, *name;
+        json_t *of_type, *metric;
+
+        json_object_foreach(metrics, type, of_type)
+                json_object_foreach(of_type, name, metric)
+                        add_metric(t, type, name, metric);
+}
+
 static void print_stats(struct poppo_reply *reply)
 {
         CLEANUP(cleanup_json) json_t *body = json_loads(poppo_reply_json(reply, ""), 0, NULL);
@@ -30,6 +55,7 @@ static void print_stats(struct poppo_reply *reply)
                 add_number(t, name, v);
         add_number(t, "load", json_object_get(body, "load"));
         add_number(t, "uptime", json_object_get(body, "uptime"));
+        add_metrics(t, json_object_get(body, "metrics"));
         table_print(t, 1u << 1);
         table_free(t);
 }

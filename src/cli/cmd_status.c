@@ -39,6 +39,16 @@ static void format_uptime(int64_t ms, char *out, size_t size)
                 snprintf(out, size, "%" PRId64 "s", s);
 }
 
+static int longest_key(json_t *object, int least)
+{
+        const char *key;
+        json_t *v;
+
+        json_object_foreach(object, key, v)
+                least = (int)strlen(key) > least ? (int)strlen(key) : least;
+        return least;
+}
+
 static void heading(const char *text)
 {
         printf("\n%s%s%s\n", output_color(stdout, COLOR_BOLD), text, output_color(stdout, COLOR_PLAIN));
@@ -123,13 +133,11 @@ static void print_projects(json_t *projects)
 {
         const char *name;
         json_t *project;
-        int width = 0;
+        int width = longest_key(projects, 0);
 
         if (!json_object_size(projects))
                 return;
         heading("Projects");
-        json_object_foreach(projects, name, project)
-                width = (int)strlen(name) > width ? (int)strlen(name) : width;
         json_object_foreach(projects, name, project)
                 print_project(name, project, width);
 }
@@ -142,7 +150,7 @@ static const struct {
 } layer_states[] = {{"enforced", COLOR_GREEN}, {"partial", COLOR_YELLOW}, {"absent", COLOR_RED}};
 
 /* One line for each state that some layer of the class is in. */
-static void print_layers(const char *class, json_t *layers, size_t state)
+static void print_layers(const char *class, int width, json_t *layers, size_t state)
 {
         const char *layer;
         bool begun = false;
@@ -154,7 +162,7 @@ static void print_layers(const char *class, json_t *layers, size_t state)
                 if (!word || strcmp(word, layer_states[state].word))
                         continue;
                 if (!begun)
-                        printf("  %-8s %s%-8s%s ", class, output_color(stdout, layer_states[state].color),
+                        printf("  %-*s %s%-8s%s ", width, class, output_color(stdout, layer_states[state].color),
                                 word, output_color(stdout, COLOR_PLAIN));
                 begun = true;
                 printf(" %s", layer);
@@ -167,16 +175,77 @@ static void print_isolation(json_t *isolation)
 {
         const char *class;
         json_t *layers;
+        int width;
 
         if (!json_object_size(isolation))
                 return;
         heading("Isolation");
+        width = longest_key(isolation, 8);
         json_object_foreach(isolation, class, layers)
                 for (size_t i = 0; i < sizeof(layer_states) / sizeof(layer_states[0]); i++)
-                        print_layers(class, layers, i);
+                        print_layers(class, width, layers, i);
 }
 
 /* ---- workers ---- */
+
+/* "js", or of a handler of one's own "resize (program)". */
+static void class_label(const json_t *worker, char *out, size_t size)
+{
+        if (*text_of(worker, "type"))
+                snprintf(out, size, "%s (%s)", text_of(worker, "type"), text_of(worker, "class"));
+        else
+                snprintf(out, size, "%s", text_of(worker, "class"));
+}
+
+static void add_to(json_t *sum, const char *key, int64_t n)
+{
+        json_object_set_new(sum, key, json_integer(number_of(sum, key) + n));
+}
+
+/* {LABEL: {workers, busy, running, tasks}}, in the order in which they are met. */
+static json_t *sum_classes(json_t *workers)
+{
+        json_t *classes = json_object(), *w;
+        const char *id;
+
+        json_object_foreach(workers, id, w) {
+                char label[128];
+                json_t *sum;
+
+                class_label(w, label, sizeof(label));
+                if (!json_object_get(classes, label))
+                        json_object_set_new(classes, label, json_object());
+                sum = json_object_get(classes, label);
+                add_to(sum, "workers", 1);
+                add_to(sum, "busy", number_of(w, "running") > 0);
+                add_to(sum, "running", number_of(w, "running"));
+                add_to(sum, "tasks", number_of(w, "tasks"));
+        }
+        return classes;
+}
+
+static void print_classes(json_t *workers)
+{
+        static const char *const keys[] = {"workers", "busy", "running", "tasks"};
+        CLEANUP(cleanup_json) json_t *classes = sum_classes(workers);
+        struct table *t = table_new(5);
+        const char *label;
+        json_t *sum;
+
+        table_row(t, (const char *[]){"CLASS", "WORKERS", "BUSY", "RUNNING", "DONE"});
+        json_object_foreach(classes, label, sum) {
+                char numbers[4][32];
+
+                for (size_t i = 0; i < 4; i++)
+                        snprintf(numbers[i], sizeof(numbers[i]), "%" PRId64, number_of(sum, keys[i]));
+                table_row(t, (const char *[]){label, numbers[0], numbers[1], numbers[2], numbers[3]});
+        }
+        if (json_object_size(classes)) {
+                putchar('\n');
+                table_print(t, 0x1e);
+        }
+        table_free(t);
+}
 
 static void print_workers(json_t *workers)
 {
@@ -187,11 +256,12 @@ static void print_workers(json_t *workers)
         heading("Workers");
         table_row(t, (const char *[]){"ID", "PID", "CLASS", "STATE", "TASKS", "PROJECT", "TASK"});
         json_object_foreach(workers, id, w) {
-                char pid[32], tasks[32];
+                char pid[32], tasks[32], label[128];
 
+                class_label(w, label, sizeof(label));
                 snprintf(pid, sizeof(pid), "%" PRId64, number_of(w, "pid"));
                 snprintf(tasks, sizeof(tasks), "%" PRId64, number_of(w, "tasks"));
-                table_row(t, (const char *[]){id, pid, text_of(w, "class"), text_of(w, "state"), tasks,
+                table_row(t, (const char *[]){id, pid, label, text_of(w, "state"), tasks,
                                      text_of(w, "projectId"), text_of(w, "task")});
         }
         table_print(t, 1u << 1 | 1u << 4);
@@ -200,24 +270,25 @@ static void print_workers(json_t *workers)
 
 /* ---- warnings ---- */
 
-static void warn(const char *what, const char *state, const char *reason)
+static void warn(const char *what, const char *name, const char *state, const char *reason)
 {
-        printf("\n%swarning: %s is %s%s%s%s\n", output_color(stdout, COLOR_YELLOW), what, state,
-                *reason ? ": " : "", reason, output_color(stdout, COLOR_PLAIN));
+        printf("\n%swarning: %s%s%s%s", output_color(stdout, COLOR_YELLOW), what, name, state, *reason ? ": " : "");
+        output_text(stdout, reason);
+        printf("%s\n", output_color(stdout, COLOR_PLAIN));
 }
 
-/* Words of the daemon's map that mean that all is well. */
+/* Words of the daemon's map that mean that all is well; classes are there only when one is not. */
 static void print_warnings(const json_t *daemon)
 {
-        const json_t *breaker = json_object_get(daemon, "breaker"),
-                     *spawner = json_object_get(daemon, "spawner");
-        const char *state = text_of(breaker, "state");
+        const json_t *spawner = json_object_get(daemon, "spawner");
+        json_t *classes = json_object_get(json_object_get(daemon, "breaker"), "classes"), *breaker;
+        const char *state = text_of(spawner, "state"), *class;
 
-        if (*state && strcmp(state, "closed"))
-                warn("starting workers", state, text_of(breaker, "reason"));
-        state = text_of(spawner, "state");
+        json_object_foreach(classes, class, breaker)
+                if (!strcmp(text_of(breaker, "state"), "open"))
+                        warn("workers of class ", class, " do not start", text_of(breaker, "reason"));
         if (*state && strcmp(state, "ready"))
-                warn("the spawner", state, text_of(spawner, "reason"));
+                warn("the spawner is ", "", state, text_of(spawner, "reason"));
 }
 
 static void print_status(const struct cli *cli, const json_t *status)
@@ -226,6 +297,7 @@ static void print_status(const struct cli *cli, const json_t *status)
 
         print_daemon(daemon);
         print_totals(status);
+        print_classes(json_object_get(status, "workers"));
         print_projects(json_object_get(status, "projects"));
         print_isolation(json_object_get(status, "isolation"));
         if (cli->opt.verbose)

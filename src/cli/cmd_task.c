@@ -133,6 +133,47 @@ static void print_ledger(struct poppo_reply *reply)
         table_free(t);
 }
 
+/* The last line, which mostly says what went wrong. */
+static const char *last_line(char *text)
+{
+        size_t len = strlen(text);
+        const char *newline;
+
+        while (len && text[len - 1] == '\n')
+                text[--len] = '\0';
+        newline = strrchr(text, '\n');
+        return newline ? newline + 1 : text;
+}
+
+static void print_fact(const char *name, const json_t *v)
+{
+        CLEANUP(cleanup_free) char *text = json_is_string(v) ? strdup(json_string_value(v))
+                                                             : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
+
+        if (!text || !*text || json_is_null(v) || json_is_object(v))
+                return;
+        output_text(stdout, name);
+        fputs(": ", stdout);
+        output_text(stdout, last_line(text));
+        putchar('\n');
+}
+
+/* What the failure carries besides its sentence: exit status, signal, host, path ... The data of an error that the task's own
+ * code threw is the task's. */
+static void print_facts(struct poppo_reply *reply)
+{
+        const char *code = poppo_reply_string(reply, "/result/error/code", NULL);
+        const char *text = poppo_reply_json(reply, "/result/error/data");
+        CLEANUP(cleanup_json) json_t *data = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+        const char *name;
+        json_t *v;
+
+        if (!code || !strcmp(code, "TASK_ERROR"))
+                return;
+        json_object_foreach(data, name, v)
+                print_fact(name, v);
+}
+
 int cmd_why(struct cli *cli)
 {
         CLEANUP(cleanup_free) char *args = id_args(cli->operands[0]);
@@ -151,6 +192,7 @@ int cmd_why(struct cli *cli)
         } else {
                 output_text(stdout, message ? message : "");
                 putchar('\n');
+                print_facts(reply);
                 print_ledger(reply);
         }
         poppo_reply_free(reply);

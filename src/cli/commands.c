@@ -24,12 +24,21 @@ const struct command cli_commands[] = {
                 TASK_OPTIONS | OPT(TYPE) | OPT(ARG) | OPT(RAW) | OPT(EVAL), 0, 1, false, cmd_run},
         {"call", "FUNCTION [JSON ...]", "Call a JavaScript function with these arguments",
                 TASK_OPTIONS | OPT(RAW), 1, ANY_NUMBER, false, cmd_call},
+        {"module", "NAME [METHOD [JSON ...]]", "Call a CommonJS module's export with these arguments",
+                TASK_OPTIONS | OPT(RAW), 1, ANY_NUMBER, false, cmd_module},
+        {"http", "URL", "Make a request, print the response's body",
+                TASK_OPTIONS | OPT(REQUEST) | OPT(HEADER) | OPT(DATA) | OPT(INCLUDE), 1, 1, false, cmd_http},
+        {"sh", "(-c LINE | COMMAND [ARG ...])", "Run a command, hand on what it writes and its status",
+                TASK_OPTIONS | OPT(COMMAND) | OPT(CWD) | OPT(ENV) | OPT(FILE) | OPT(COLLECT) | OPT(OUTPUT) |
+                        OPT(NO_STDIN),
+                0, ANY_NUMBER, false, cmd_sh, true},
         {"submit", "(FILE | -)", "Hand in one task document or many, print their ids",
                 TASK_OPTIONS | OPT(KEY) | OPT(DELAY) | OPT(WAIT) | OPT(RAW), 1, 1, false, cmd_submit},
         {"wait", "ID ...", "Wait for tasks, print their values", OPT(RAW), 1, ANY_NUMBER, true, cmd_wait},
         {"result", "ID", "Print what is known of a task now", OPT(RAW), 1, 1, true, cmd_result},
         {"cancel", "ID ...", "Cancel tasks, print the state they ended in", 0, 1, ANY_NUMBER, true, cmd_cancel},
         {"retry", "ID ...", "Queue dead tasks anew", 0, 1, ANY_NUMBER, true, cmd_retry},
+        {"logs", "ID", "Print what a task wrote", OPT(FOLLOW), 1, 1, true, cmd_logs},
         {"why", "ID", "Say what a task waits for, or how it ended", 0, 1, 1, true, cmd_why},
         {"list", "", "List tasks, newest first", OPT(PROJECT) | OPT(STATE) | OPT(LIMIT) | OPT(BEFORE), 0, 0, true,
                 cmd_list},
@@ -143,10 +152,13 @@ static int check_operands(struct cli *cli)
 
 static int run_command(struct cli *cli, int argc, char **argv)
 {
-        int r = cli_parse(cli, argc, argv, cli->command->takes | OPT_EVERYWHERE, false);
+        bool ends = cli->command->ends_options;
+        int r = cli_parse(cli, argc, argv, cli->command->takes | OPT_EVERYWHERE, ends);
 
         if (r < 0)
                 return -r;
+        while (r < argc)
+                cli->operands[cli->n_operands++] = argv[r++];
         if (cli->opt.help) {
                 cli_help_command(cli->command);
                 return EXIT_OK;

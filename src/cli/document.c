@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- files ---- */
@@ -81,6 +82,22 @@ int document_parse(struct cli *cli, const char *label, const char *text, size_t 
                 snprintf(line, sizeof(line), "line %d, ", error.line);
         return cli_complain(cli, EXIT_DATA, NULL, "%s is not JSON: %scolumn %d: %s", label, line,
                 error.column, error.text);
+}
+
+char *document_pointer(const char *pointer, const char *key)
+{
+        char *text = malloc(strlen(pointer) + 2 * strlen(key) + 2), *at;
+
+        if (!text)
+                return NULL;
+        at = stpcpy(stpcpy(text, pointer), "/");
+        for (; *key; key++)
+                if (*key == '~' || *key == '/')
+                        at = stpcpy(at, *key == '~' ? "~0" : "~1");
+                else
+                        *at++ = *key;
+        *at = '\0';
+        return text;
 }
 
 /* ---- options ---- */

@@ -16,6 +16,9 @@ int document_read(struct cli *cli, const char *path, char **text, size_t *len);
 /* Parses a JSON text of any type. 0 and *out (a new reference), or EXIT_DATA after a message that begins with label. */
 int document_parse(struct cli *cli, const char *label, const char *text, size_t len, json_t **out);
 
+/* A JSON Pointer and one more token, which may be any text; to be freed. NULL: no memory. */
+char *document_pointer(const char *pointer, const char *key);
+
 /* The command line's options as a task's options; default_attempts 0: not given unless asked for. NULL: no memory. */
 json_t *document_options(const struct cli *cli, int64_t default_attempts);
 

@@ -8,7 +8,9 @@
 #include <string.h>
 
 /* Options that a synopsis names among the operands, or that every command has. */
-#define OPT_NOT_IN_SYNOPSIS (OPT(EVAL) | OPT_EVERYWHERE)
+#define OPT_NOT_IN_SYNOPSIS (OPT(EVAL) | OPT(COMMAND) | OPT_EVERYWHERE)
+
+enum { USAGE_COLUMNS = 100 };
 
 struct text {
         char *at;
@@ -76,7 +78,7 @@ static void print_options(uint64_t set)
 void cli_help_overview(void)
 {
         puts("usage: poppo [--socket PATH] [--json] COMMAND ...\n"
-             "Runs JavaScript tasks in the sandboxed processes of poppod.\n");
+             "Runs code, requests and commands in the sandboxed processes of poppod.\n");
         for (size_t i = 0; i < cli_n_commands; i++)
                 if (!strchr(cli_commands[i].name, ' '))
                         printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].doc);
@@ -95,12 +97,31 @@ void cli_help_group(const char *group)
         printf("\nMore: poppo help %s COMMAND\n", group);
 }
 
+/* Lines break in front of options. */
+static void print_synopsis(const char *synopsis)
+{
+        size_t column = (size_t)printf("usage: ");
+
+        while (*synopsis) {
+                const char *next = strstr(synopsis + 1, " [-");
+                size_t len = next ? (size_t)(next - synopsis) : strlen(synopsis);
+
+                if (column + len > USAGE_COLUMNS)
+                        column = (size_t)printf("\n      ") - 1;
+                printf("%.*s", (int)len, synopsis);
+                column += len;
+                synopsis += len;
+        }
+        putchar('\n');
+}
+
 void cli_help_command(const struct command *command)
 {
         char synopsis[512];
 
         cli_synopsis(command, synopsis, sizeof(synopsis));
-        printf("usage: %s\n%s.\n\n", synopsis, command->doc);
+        print_synopsis(synopsis);
+        printf("%s.\n\n", command->doc);
         print_options(command->takes);
         print_options(OPT_EVERYWHERE);
 }

@@ -31,30 +31,40 @@ const char *output_color(FILE *stream, enum output_color color)
 }
 
 /* Bytes of the control character at text; 0: it is another one. U+0080 to U+009F are some as well, and terminals obey them. */
-static size_t control_length(const char *text)
+static size_t control_length(const unsigned char *text, size_t len)
 {
-        unsigned char c = (unsigned char)text[0];
-
-        if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+        if (text[0] == 0xc2 && len > 1 && text[1] >= 0x80 && text[1] < 0xa0)
                 return 2;
-        return (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+        return (text[0] < 0x20 && text[0] != '\n' && text[0] != '\t') || text[0] == 0x7f;
+}
+
+void output_bytes(FILE *stream, const void *data, size_t len, unsigned char *last)
+{
+        const unsigned char *at = data, *end = at + len;
+
+        if (!isatty(fileno(stream))) {
+                fwrite(data, 1, len, stream);
+                return;
+        }
+        while (at < end) {
+                /* One whose first half has gone out already: without its second half it does nothing. */
+                bool halved = *last == 0xc2 && *at >= 0x80 && *at < 0xa0;
+                size_t n = halved ? 1 : control_length(at, (size_t)(end - at));
+
+                if (n)
+                        fprintf(stream, "\\x%02x", at[n - 1]);
+                else
+                        fputc(*at, stream);
+                *last = n ? 0 : *at;
+                at += n ? n : 1;
+        }
 }
 
 void output_text(FILE *stream, const char *text)
 {
-        if (!isatty(fileno(stream))) {
-                fputs(text, stream);
-                return;
-        }
-        while (*text) {
-                size_t n = control_length(text);
+        unsigned char last = 0;
 
-                if (n)
-                        fprintf(stream, "\\x%02x", (unsigned char)text[n - 1]);
-                else
-                        fputc(*text, stream);
-                text += n ? n : 1;
-        }
+        output_bytes(stream, text, strlen(text), &last);
 }
 
 void output_json(struct poppo_reply *reply, const char *pointer)
@@ -126,10 +136,10 @@ static void print_stack(struct poppo_reply *reply)
         fprintf(stderr, "%s\n", output_color(stderr, COLOR_PLAIN));
 }
 
-static void print_failure(struct poppo_reply *reply, const char *label)
+void output_failure(struct poppo_reply *reply, const char *label, bool with_data)
 {
         const char *name = text_or(reply, "/result/error/name", "");
-        const char *data = poppo_reply_json(reply, "/result/error/data");
+        const char *data = with_data ? poppo_reply_json(reply, "/result/error/data") : NULL;
 
         fprintf(stderr, "poppo: %s%s%s", label ? label : "", label ? ": " : "", output_color(stderr, COLOR_RED));
         output_text(stderr, text_or(reply, "/result/error/code", text_or(reply, "/result/state", "")));
@@ -143,7 +153,7 @@ static void print_failure(struct poppo_reply *reply, const char *label)
                 fprintf(stderr, "       data: %s\n", data);
 }
 
-static int exit_status_of(struct poppo_reply *reply)
+int output_status(struct poppo_reply *reply)
 {
         if (!strcmp(text_or(reply, "/result/state", ""), "succeeded"))
                 return EXIT_OK;
@@ -152,7 +162,7 @@ static int exit_status_of(struct poppo_reply *reply)
 
 int output_record(struct cli *cli, struct poppo_reply *reply, const char *label)
 {
-        int status = exit_status_of(reply);
+        int status = output_status(reply);
 
         if (cli->opt.json) {
                 output_json(reply, "/result");
@@ -162,6 +172,6 @@ int output_record(struct cli *cli, struct poppo_reply *reply, const char *label)
         if (status == EXIT_OK)
                 print_value(cli, reply);
         else
-                print_failure(reply, label);
+                output_failure(reply, label, true);
         return status;
 }

@@ -17,6 +17,16 @@ void output_json(struct poppo_reply *reply, const char *pointer);
  * \x1b, so that it cannot steer it; elsewhere it is as it is. */
 void output_text(FILE *stream, const char *text);
 
+/* The same for bytes that need not be text and may come in pieces. *last is the byte before them on this stream, 0 at the
+ * start, and becomes their last one. */
+void output_bytes(FILE *stream, const void *data, size_t len, unsigned char *last);
+
+/* Why a task has not succeeded, on stderr: the record's error, with its data or without. */
+void output_failure(struct poppo_reply *reply, const char *label, bool with_data);
+
+/* The exit status that belongs to a record. */
+int output_status(struct poppo_reply *reply);
+
 /* A reply whose string at pointer is all that people want to know: that as a line, or all of it with --json. Frees it. */
 int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer);
 

@@ -155,7 +155,7 @@ int client_encode_args(struct poppo *p, const char *args, struct buf *out)
         return client_add_json(p, out, "the arguments", args ? args : "{}");
 }
 
-int poppo_pack(struct poppo *p, const char *json, const struct poppo_bytes *bytes, size_t n, void **out, size_t *len)
+int poppo_pack(struct poppo *p, const char *json, const struct poppo_raw *bytes, size_t n, void **out, size_t *len)
 {
         CLEANUP(cleanup_free) struct json_bytes *places = calloc(n + 1, sizeof(*places));
         CLEANUP(buf_fini) struct buf packed;

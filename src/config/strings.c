@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_LENGTH_MAX = 4095 };
+/* What becomes part of a message to a worker is bounded as a whole, too. */
+enum { PATH_LENGTH_MAX = 4095, TOGETHER_MAX = 32768 };
 
 static int refuse(struct config_fault *fault, json_t *value, size_t index)
 {
@@ -67,7 +68,7 @@ static int reserve(struct config_strings *list, size_t n)
 
 static bool fits(const struct config_strings *list, const struct config_option *o)
 {
-        return (double)list->n >= o->min && (double)bytes_of(list) <= o->max;
+        return (double)list->n >= o->min && (double)list->n <= o->max && bytes_of(list) <= TOGETHER_MAX;
 }
 
 static int read_items(struct config_strings *list, const struct config_option *o, json_t *value,
@@ -101,7 +102,7 @@ static int read_paths(void *member, const struct config_option *o, json_t *value
 
 static void expects_paths(FILE *out, const struct config_option *o)
 {
-        fprintf(out, "an array of absolute paths, of at most %.0f bytes together", o->max);
+        fprintf(out, "an array of at most %.0f absolute paths, %d bytes together", o->max, TOGETHER_MAX);
 }
 
 const struct config_type config_type_PATHS = {.read = read_paths,
@@ -132,8 +133,10 @@ static int read_command(
 
 static void expects_command(FILE *out, const struct config_option *o)
 {
-        fprintf(out, "an absolute path, or an array of one and arguments, of at most %.0f bytes together",
-                o->max);
+        fprintf(out,
+                "an absolute path, or an array of at most %.0f strings that begins with one, %d bytes "
+                "together",
+                o->max, TOGETHER_MAX);
 }
 
 /* An empty one cannot be read. */
@@ -205,9 +208,9 @@ static int read_hosts(void *member, const struct config_option *o, json_t *value
 static void expects_hosts(FILE *out, const struct config_option *o)
 {
         fprintf(out,
-                "an array of \"host\", \"host:port\", \".suffix\" or \"address/prefix\", of at most %.0f "
+                "an array of at most %.0f of \"host\", \"host:port\", \".suffix\" or \"address/prefix\", %d "
                 "bytes together",
-                o->max);
+                o->max, TOGETHER_MAX);
 }
 
 const struct config_type config_type_HOSTS = {.read = read_hosts,
@@ -273,8 +276,8 @@ static void write_env(FILE *out, const struct config_option *o, const void *memb
 
 static void expects_env(FILE *out, const struct config_option *o)
 {
-        fprintf(out, "an object of strings named by letters, digits and _, of at most %.0f bytes together",
-                o->max);
+        fprintf(out, "an object of at most %.0f strings named by letters, digits and _, %d bytes together",
+                o->max, TOGETHER_MAX);
 }
 
 static bool secret_env(const void *member)

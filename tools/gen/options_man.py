@@ -88,8 +88,9 @@ def range_of(option):
     names = {"INT": f"integer, {low} to {high}", "REAL": f"number, {low} to {high}", "BOOL": "boolean",
              "STRING": f"string of {low} to {high} bytes", "MODE": "mode", "RATE": "rate",
              "NUMBERS": f"array of integers, {low} to {high}", "PATH": "absolute path",
-             "PATHS": "array of absolute paths", "COMMAND": "absolute path, or array of one and arguments",
-             "HOSTS": "array of strings", "ENV": "object of strings"}
+             "PATHS": f"array of at most {high} absolute paths",
+             "COMMAND": f"absolute path, or array of one and arguments, {high} strings at most",
+             "HOSTS": f"array of at most {high} strings", "ENV": f"object of at most {high} strings"}
     return names[kind]
 
 

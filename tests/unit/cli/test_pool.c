@@ -109,14 +109,28 @@ static void test_stats(void **state)
         finish(&fake);
 }
 
+static void test_stats_have_what_handlers_measure(void **state)
+{
+        (void)state;
+        SERVE(fake, {"stats", "{\"totals\":{},\"load\":0,\"uptime\":1,\"metrics\":{\"resize\":{\"frames\":{\"kind\":\"counter\","
+                "\"value\":7},\"ms\":{\"kind\":\"histogram\",\"count\":2,\"sum\":3.5,\"min\":1,\"max\":2.5}}}}"});
+        check(RUN("stats"), 0,
+                "load                0\nuptime              1\nresize.frames       7\nresize.ms.count     2\n"
+                "resize.ms.sum    3.50\nresize.ms.min       1\nresize.ms.max    2.50\n", "");
+        finish(&fake);
+}
+
 #define STATUS                                                                                               \
         "{\"daemon\":{\"version\":\"0.1.0\",\"pid\":7,\"state\":\"running\",\"socket\":\"/s\",\"uptime\":65000,"        \
-        "\"spawner\":{\"pid\":8,\"state\":\"ready\"},\"breaker\":{\"state\":\"open\",\"reason\":\"5 crashes\"}},"       \
-        "\"workers\":{\"1\":{\"pid\":9,\"class\":\"js\",\"state\":\"busy\",\"projectId\":\"a\",\"tasks\":3}},"            \
+        "\"spawner\":{\"pid\":8,\"state\":\"ready\"},\"breaker\":{\"state\":\"open\",\"class\":\"js\",\"classes\":{\"js\":{\"state\":\"open\",\"failures\":5,\"reason\":\"5 crashes\"},"   \
+        "\"own\":{\"state\":\"closed\",\"failures\":1,\"reason\":\"once\"}}}},"       \
+        "\"workers\":{\"1\":{\"pid\":9,\"class\":\"js\",\"state\":\"busy\",\"projectId\":\"a\",\"tasks\":3,\"running\":1},"  \
+        "\"2\":{\"class\":\"program\",\"type\":\"resize\",\"state\":\"idle\",\"tasks\":3,\"running\":0},"                       \
+        "\"3\":{\"class\":\"program\",\"type\":\"resize\",\"state\":\"busy\",\"tasks\":4,\"running\":2}},"            \
         "\"totals\":{\"workers\":2,\"available\":1,\"busy\":1,\"queued\":0,\"completed\":10,\"failed\":2,"           \
         "\"avgTime\":12.34},\"load\":0.5,\"projects\":{\"a\":{\"used\":1,\"queued\":2,\"limit\":2,\"weight\":4,\"rateLimit\":1.5},"               \
         "\"long\":{\"used\":0,\"queued\":0,\"paused\":true}},\"isolation\":{\"js\":{\"seccomp\":\"enforced\",\"cgroup\":\"absent\","                              \
-        "\"rlimits\":\"enforced\"}}}"
+        "\"rlimits\":\"enforced\"},\"long-name\":{\"seccomp\":\"partial\"}}}"
 
 static void test_status(void **state)
 {
@@ -124,17 +138,22 @@ static void test_status(void **state)
                 "poppod 0.1.0  running  pid 7  up 1m 5s  /s\n\n"
                 "TOTAL  AVAILABLE  BUSY  QUEUED  COMPLETED  FAILED  AVG TIME  LOAD\n"
                 "    2          1     1       0         10       2   12.3 ms  0.50\n\n"
+                "CLASS             WORKERS  BUSY  RUNNING  DONE\n"
+                "js                      1     1        1     3\n"
+                "resize (program)        2     1        2     7\n\n"
                 "Projects\n  a     1/2  50%  2 queued\n  long  0 in use, no limit  paused\n\n"
-                "Isolation\n  js       enforced  seccomp rlimits\n  js       absent    cgroup\n";
+                "Isolation\n  js        enforced  seccomp rlimits\n  js        absent    cgroup\n"
+                "  long-name partial   seccomp\n";
         char whole[1024];
 
         (void)state;
         SERVE(fake, {"status", STATUS});
-        snprintf(whole, sizeof(whole), "%s\nwarning: starting workers is open: 5 crashes\n", expected);
+        snprintf(whole, sizeof(whole), "%s\nwarning: workers of class js do not start: 5 crashes\n", expected);
         check(RUN("daemon", "status"), 0, whole, "");
         snprintf(whole, sizeof(whole),
-                "%s\nWorkers\nID  PID  CLASS  STATE  TASKS  PROJECT  TASK\n1     9  js     busy       3  a\n"
-                "\nwarning: starting workers is open: 5 crashes\n", expected);
+                "%s\nWorkers\nID  PID  CLASS             STATE  TASKS  PROJECT  TASK\n1     9  js                busy       3  a\n"
+                "2     0  resize (program)  idle       3\n3     0  resize (program)  busy       4\n"
+                "\nwarning: workers of class js do not start: 5 crashes\n", expected);
         check(RUN("daemon", "status", "-v"), 0, whole, "");
         check(RUN("daemon", "status", "--json"), 0, STATUS "\n", "");
         check(RUN("project", "list"), 0,
@@ -267,6 +286,7 @@ int main(void)
                 cmocka_unit_test(test_why_gives_the_verdict_and_the_ledger),
                 cmocka_unit_test(test_why_of_a_waiting_task),
                 cmocka_unit_test(test_stats),
+                cmocka_unit_test(test_stats_have_what_handlers_measure),
                 cmocka_unit_test(test_status),
                 cmocka_unit_test(test_project_commands),
                 cmocka_unit_test(test_project_settings),

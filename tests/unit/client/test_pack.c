@@ -10,7 +10,7 @@
 
 static void test_bytes_stand_in_place_of_strings(void **state)
 {
-        static const struct poppo_bytes bytes[] = {{"/a~1b/1", "\xff\0", 2}, {"/s", "", 0}};
+        static const struct poppo_raw bytes[] = {{"/a~1b/1", "\xff\0", 2}, {"/s", "", 0}};
         struct poppo *p;
         void *out;
         size_t len;
@@ -34,7 +34,7 @@ static void test_bytes_need_a_string_in_their_place(void **state)
         (void)state;
         assert_int_equal(poppo_new(&p), 0);
         for (size_t i = 0; i < sizeof(pointers) / sizeof(pointers[0]); i++) {
-                struct poppo_bytes bytes = {pointers[i], "x", 1};
+                struct poppo_raw bytes = {pointers[i], "x", 1};
 
                 assert_int_equal(poppo_pack(p, "{\"a\":[0,\"\"],\"s\":\"\"}", &bytes, 1, &out, &len), -EINVAL);
                 assert_null(out);

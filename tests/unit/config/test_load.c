@@ -161,23 +161,33 @@ static void test_handlers_have_a_bound(void **state)
         assert_string_equal(err.text, "poppod.json:34:1: taskTypes: more than 32 handlers of one's own");
 }
 
-/* What a worker is told of it must fit into the message: the sum is bounded, not only each string. */
+/* {"taskTypes":{"execute-module":{"roots":[...]}}}, n paths of this length. */
+static int load_roots(int n, int length, struct config_error *err)
+{
+        static char text[80000];
+        struct config cfg = {0};
+        char *at = stpcpy(text, "{\"taskTypes\":{\"execute-module\":{\"roots\":[");
+        int r;
+
+        for (int i = 0; i < n; i++)
+                at += sprintf(at, "%s\"/%0*d\"", i ? "," : "", length - 1, i);
+        strcpy(at, "]}}}");
+        r = load_string(&cfg, text, err);
+        config_fini(&cfg);
+        return r;
+}
+
+/* What a worker is told of it must fit into the message: the sum is bounded, not only the number and each string. */
 static void test_lists_have_a_bound(void **state)
 {
-        static char text[80000] = "{\"taskTypes\":{\"execute-module\":{\"roots\":[\"/\"";
         struct config_error err;
-        struct config cfg;
 
         (void)state;
-        for (int i = 1; i < 32768 / 4; i++)
-                strcat(text + 7 * (size_t)(i - 1), ", \"/ab\"");
-        strcat(text, "]}}}");
-        load_ok(&cfg, text);
-        config_fini(&cfg);
-        strcpy(strrchr(text, ']'), ",\"/a\"]}}}");
-        assert_int_equal(load_string(&cfg, text, &err), CONFIG_REFUSED);
-        assert_string_equal(err.text, "poppod.json:1:41: taskTypes.execute-module.roots must be an array of absolute paths, "
-                                      "of at most 32768 bytes together, not an array");
+        assert_int_equal(load_roots(64, 511, &err), 0);
+        assert_int_equal(load_roots(64, 512, &err), CONFIG_REFUSED);
+        assert_int_equal(load_roots(65, 9, &err), CONFIG_REFUSED);
+        assert_string_equal(err.text, "poppod.json:1:41: taskTypes.execute-module.roots must be an array of at most 64 absolute "
+                                      "paths, 32768 bytes together, not an array");
 }
 
 /* A file with n projects, in an order that is not that of their names. */
@@ -342,37 +352,37 @@ static const struct {
         {"{\"taskTypes\":{\"own\":{\"plugin\":\"/p\",\n \"program\":[\"/p\"]}}}",
                 "2:2: taskTypes.own has both \"program\" and \"plugin\"; a handler is one of them"},
         {"{\"taskTypes\":{\"own\":{\"program\":\"python3\"}}}",
-                "1:32: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
-                "bytes together, not \"python3\""},
+                "1:32: taskTypes.own.program must be an absolute path, or an array of at most 256 strings that begins with "
+                "one, 32768 bytes together, not \"python3\""},
         {"{\"taskTypes\":{\"own\":{\"program\":[\"python3\",\"/a.py\"]}}}",
-                "1:33: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
-                "bytes together, not with \"python3\""},
+                "1:33: taskTypes.own.program must be an absolute path, or an array of at most 256 strings that begins with "
+                "one, 32768 bytes together, not with \"python3\""},
         {"{\"taskTypes\":{\"own\":{\"program\":[]}}}",
-                "1:32: taskTypes.own.program must be an absolute path, or an array of one and arguments, of at most 32768 "
-                "bytes together, not an array"},
+                "1:32: taskTypes.own.program must be an absolute path, or an array of at most 256 strings that begins with "
+                "one, 32768 bytes together, not an array"},
         {"{\"taskTypes\":{\"own\":{\"plugin\":\"./a.so\"}}}",
                 "1:31: taskTypes.own.plugin must be an absolute path of at most 4095 bytes, not \"./a.so\""},
         {"{\"taskTypes\":{\"execute-module\":{\"roots\":[\"/a\", \"b\"]}}}",
-                "1:48: taskTypes.execute-module.roots must be an array of absolute paths, of at most 32768 bytes together, "
+                "1:48: taskTypes.execute-module.roots must be an array of at most 64 absolute paths, 32768 bytes together, "
                 "not with \"b\""},
         {"{\"taskTypes\":{\"execute-module\":{\"roots\":\"/a\"}}}",
-                "1:41: taskTypes.execute-module.roots must be an array of absolute paths, of at most 32768 bytes together, "
+                "1:41: taskTypes.execute-module.roots must be an array of at most 64 absolute paths, 32768 bytes together, "
                 "not \"/a\""},
         {"{\"taskTypes\":{\"http-request\":{\"allowPorts\":[80, 0]}}}",
                 "1:49: taskTypes.http-request.allowPorts must be an array of integers from 1 to 65535, not with 0"},
         /* Environments. */
         {"{\"projects\":{\"a\":{\"env\":[]}}}",
-                "1:25: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
-                "together, not an array"},
+                "1:25: projects.a.env must be an object of at most 256 strings named by letters, digits and _, 32768 "
+                "bytes together, not an array"},
         {"{\"projects\":{\"a\":{\"env\":{\"A\":\"b\",\n\"B\": 5}}}}",
-                "2:6: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
-                "together, not with 5"},
+                "2:6: projects.a.env must be an object of at most 256 strings named by letters, digits and _, 32768 "
+                "bytes together, not with 5"},
         {"{\"projects\":{\"a\":{\"env\":{\"A\":\"b\",\n \"A=B\": \"\"}}}}",
-                "2:2: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
-                "together, not with \"A=B\""},
+                "2:2: projects.a.env must be an object of at most 256 strings named by letters, digits and _, 32768 "
+                "bytes together, not with \"A=B\""},
         {"{\"projects\":{\"a\":{\"env\":{\"1A\":\"\"}}}}",
-                "1:26: projects.a.env must be an object of strings named by letters, digits and _, of at most 65536 bytes "
-                "together, not with \"1A\""},
+                "1:26: projects.a.env must be an object of at most 256 strings named by letters, digits and _, 32768 "
+                "bytes together, not with \"1A\""},
         {"{\"projects\":{\"a\":{\"caFile\":\"ca.pem\"}}}",
                 "1:28: projects.a.caFile must be an absolute path of at most 4095 bytes, not \"ca.pem\""},
         /* One option against another. */
