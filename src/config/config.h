@@ -154,7 +154,7 @@ const struct config_task_type *config_task_type_find(const struct config *cfg, c
 /* Whether a taskTypes entry is a handler of the operator's own: it has a program (program.n) or a plugin, never both. */
 bool config_is_handler(const struct config_task_type *type);
 
-/* The handlers one by one, in the file's order: the first for NULL, NULL behind the last. */
+/* The handlers one by one, in the order of their names: the first for NULL, NULL behind the last. */
 const struct config_task_type *config_handler_next(const struct config *cfg, const struct config_task_type *last);
 
 /* CONFIG_PROFILE_JS, ...: what holds for this handler, whether or not the file says it. */

@@ -119,9 +119,9 @@ static void test_a_handler_that_changes_is_told(void **state)
                  "\"more\":{\"program\":\"/m\"}}}");
         assert_int_equal(compare(&a, &b), 4);
         assert_string_equal(told,
+                "taskTypes.http-request.allowPorts: [80, 443] -> [80]\n"
                 "taskTypes.own.program: [\"/a\", \"x\"] -> none\n"
                 "taskTypes.own.plugin: none -> \"/a.so\"\n"
-                "taskTypes.http-request.allowPorts: [80, 443] -> [80]\n"
                 "taskTypes.more: none -> {\"enabled\": true, \"paths\": [], \"program\": [\"/m\"], \"network\": false, \"processes\": 0}\n");
         config_fini(&a);
         config_fini(&b);

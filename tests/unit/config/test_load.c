@@ -105,7 +105,7 @@ static void test_unlisted_names_have_defaults(void **state)
         config_fini(&cfg);
 }
 
-static void test_handlers_are_found_in_the_order_of_the_file(void **state)
+static void test_handlers_are_found_in_the_order_of_their_names(void **state)
 {
         struct config cfg;
         const struct config_task_type *h;
@@ -113,12 +113,12 @@ static void test_handlers_are_found_in_the_order_of_the_file(void **state)
         (void)state;
         load_ok(&cfg, EVERYTHING);
         h = config_handler_next(&cfg, NULL);
-        assert_string_equal(h->name, "re_size.2-x");
-        assert_int_equal(config_handler_profile(h), CONFIG_PROFILE_HTTP);
-        h = config_handler_next(&cfg, h);
         assert_string_equal(h->name, "node");
         assert_string_equal(h->program.items[1], "worker.js");
         assert_int_equal(config_handler_profile(h), CONFIG_PROFILE_SHELL);
+        h = config_handler_next(&cfg, h);
+        assert_string_equal(h->name, "re_size.2-x");
+        assert_int_equal(config_handler_profile(h), CONFIG_PROFILE_HTTP);
         h = config_handler_next(&cfg, h);
         assert_string_equal(h->program.items[0], "/bin/sh");
         assert_true(config_is_handler(h));
@@ -539,7 +539,7 @@ int main(void)
                 cmocka_unit_test(test_defaults),
                 cmocka_unit_test(test_everything),
                 cmocka_unit_test(test_unlisted_names_have_defaults),
-                cmocka_unit_test(test_handlers_are_found_in_the_order_of_the_file),
+                cmocka_unit_test(test_handlers_are_found_in_the_order_of_their_names),
                 cmocka_unit_test(test_handlers_have_a_bound),
                 cmocka_unit_test(test_lists_have_a_bound),
                 cmocka_unit_test(test_hosts),
