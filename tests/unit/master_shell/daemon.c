@@ -122,7 +122,7 @@ struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const v
         return daemon_reply(d, daemon_send(d, m, body));
 }
 
-uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout)
+static uint64_t submit(struct daemon *d, const char *type, const char *key, const char *trick, uint64_t timeout)
 {
         struct wire_submit body = {0};
         struct pack p;
@@ -132,8 +132,8 @@ uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout)
         buf_init(&task, 0);
         pack_init(&p, &task);
         pack_map(&p, 2);
-        pack_entry_text(&p, "type", "execute-code");
-        pack_entry_text(&p, "code", code);
+        pack_entry_text(&p, "type", type);
+        pack_entry_text(&p, key, trick);
         WIRE_SET(&body, submit, task, buf_bytes(&task));
         WIRE_SET(&body, submit, wait, true);
         WIRE_SET(&body.options, task_options, max_attempts, 1);
@@ -142,6 +142,16 @@ uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout)
         seq = daemon_send(d, WIRE_MESSAGE(submit), &body);
         buf_fini(&task);
         return seq;
+}
+
+uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout)
+{
+        return submit(d, "execute-code", "code", code, timeout);
+}
+
+uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout)
+{
+        return submit(d, "http-request", "url", url, timeout);
 }
 
 struct bytes daemon_record(struct daemon *d, uint64_t seq)
@@ -202,6 +212,13 @@ const char *text_at(struct bytes map, const char *path)
                 return "";
         snprintf(text, sizeof(text), "%.*s", (int)v.bytes.len, (const char *)v.bytes.data);
         return text;
+}
+
+bool is_at(struct bytes map, const char *path)
+{
+        struct wire_value v;
+
+        return value_at(map, path, &v);
 }
 
 double number_at(struct bytes map, const char *path)

@@ -25,12 +25,16 @@ struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const v
 
 /* Submits code to be waited for, with one attempt. */
 uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout);
+/* The same for an http-request of this url: one worker runs many of them at once. */
+uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout);
 /* The record in the reply. */
 struct bytes daemon_record(struct daemon *d, uint64_t seq);
 struct bytes daemon_run(struct daemon *d, const char *code, uint64_t timeout);
 
 /* Text at a path of keys and indexes separated by dots; "" where there is none. Static storage. */
 const char *text_at(struct bytes map, const char *path);
+/* Whether there is anything at a path. */
+bool is_at(struct bytes map, const char *path);
 /* Number at a path; -1 where there is none. */
 double number_at(struct bytes map, const char *path);
 /* The status reply. */

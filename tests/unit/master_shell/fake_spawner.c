@@ -1,6 +1,6 @@
 /*
- * A spawner whose workers run no JavaScript: a task's `code` is the name of the trick that the worker plays, honest or
- * not. The configured maxCpuTime, of no other use here, names the trick that it plays at its start.
+ * A spawner whose workers run no JavaScript: a task's `code` or `url` is the name of the trick that the worker plays,
+ * honest or not. The configured maxCpuTime, of no other use here, names the trick that it plays at its start.
  */
 #include "base/cleanup.h"
 #include "base/fd.h"
@@ -269,6 +269,42 @@ static void play_close(uint64_t seq)
                 pause();
 }
 
+static void play_output_unasked(uint64_t seq)
+{
+        struct wire_worker_output body = {0};
+
+        WIRE_SET(&body, worker_output, run, seq);
+        WIRE_SET(&body, worker_output, stream, 0);
+        WIRE_SET(&body, worker_output, at, 0);
+        WIRE_SET(&body, worker_output, data, wire_str("unasked"));
+        channel_send(&out, WIRE_MESSAGE(worker_output), 0, &body);
+        flush();
+}
+
+static void play_locked(uint64_t seq)
+{
+        struct wire_worker_locked body = {0};
+
+        (void)seq;
+        WIRE_SET(&body, worker_locked, layers, wire_str("\x80"));
+        channel_send(&out, WIRE_MESSAGE(worker_locked), 0, &body);
+        flush();
+}
+
+/* Of a class that runs many at once: one that is under way until another one lets it end. */
+static uint64_t kept;
+
+static void play_keep(uint64_t seq)
+{
+        kept = seq;
+}
+
+static void play_release(uint64_t seq)
+{
+        play_ok(seq);
+        play_ok(kept);
+}
+
 static const struct {
         const char *name;
         void (*play)(uint64_t seq);
@@ -280,18 +316,37 @@ static const struct {
         {"ready-again", play_ready_again}, {"ok-and-faults", play_ok_and_faults}, {"much-cpu", play_much_cpu},
         {"exit", play_exit}, {"exit-stuck", play_exit_stuck}, {"abort", play_abort}, {"denied", play_denied},
         {"ok-then-exit", play_ok_then_exit}, {"hang", play_hang}, {"silent", play_silent}, {"close", play_close},
+        {"output-unasked", play_output_unasked}, {"locked", play_locked}, {"keep", play_keep}, {"release", play_release},
 };
 
 static void play(struct bytes frame, uint64_t seq)
 {
         struct bytes task, code;
 
-        if (!wire_lookup(frame, "task", &task) || !wire_lookup_str(task, "code", &code))
+        if (!wire_lookup(frame, "task", &task) ||
+                (!wire_lookup_str(task, "code", &code) && !wire_lookup_str(task, "url", &code)))
                 _exit(1);
         for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
                 if (wire_str_is(code, tricks[i].name))
                         return tricks[i].play(seq);
         _exit(1);
+}
+
+static void obey(struct bytes frame)
+{
+        const struct wire_message *m = WIRE_MESSAGE(worker_cancel);
+        struct wire_worker_cancel body;
+        struct wire_refusal why;
+        struct wire_head head;
+
+        if (wire_open(frame, &head, &why))
+                _exit(1);
+        if (wire_str_is(head.op, "run"))
+                play(frame, head.seq);
+        else if (wire_str_is(head.op, m->name) && !wire_decode(m, frame, &body, &why))
+                reply_error(body.run, "CANCELLED", (struct bytes){0});
+        else if (!wire_str_is(head.op, "configure"))
+                _exit(1);
 }
 
 /* ---- a worker ---- */
@@ -328,8 +383,6 @@ static void start(void)
 
 _Noreturn static void work(int fd)
 {
-        struct wire_refusal why;
-        struct wire_head head;
         struct bytes frame;
 
         /* It obeys no cancel. */
@@ -343,11 +396,8 @@ _Noreturn static void work(int fd)
                         beat();
                 else if (channel_fill(&out))
                         _exit(0);
-                while (!channel_next(&out, &frame)) {
-                        if (wire_open(frame, &head, &why))
-                                _exit(1);
-                        play(frame, head.seq);
-                }
+                while (!channel_next(&out, &frame))
+                        obey(frame);
         }
 }
 

@@ -47,7 +47,7 @@ static void expect_end(struct bytes record, const char *code, const char *messag
 static void test_what_breaks_the_rules_costs_the_worker(void **state)
 {
         static const char *const tricks[] = {"other-run", "both", "unknown-code", "huge", "garbage", "refusal", "client-op",
-                "ready-again", "bad-logs", "bad-level", "value-31", "data-30"};
+                "ready-again", "locked", "output-unasked", "bad-logs", "bad-level", "value-31", "data-30"};
 
         (void)state;
         for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++) {
@@ -185,6 +185,63 @@ static void test_a_lost_spawner_costs_no_task(void **state)
         assert_true(number_at(daemon_status(&d), "daemon.spawner.restarts") >= 1);
 }
 
+/* ---- many runs on one worker ---- */
+
+static void test_runs_of_one_worker_end_in_any_order(void **state)
+{
+        uint64_t first = daemon_submit_http(&d, "keep", 0), second = daemon_submit_http(&d, "release", 0);
+        struct bytes record = daemon_record(&d, second);
+        pid_t pid = (pid_t)number_at(record, "attempts.0.pid");
+
+        (void)state;
+        expect_end(record, "", "");
+        record = daemon_record(&d, first);
+        expect_end(record, "", "");
+        assert_int_equal((pid_t)number_at(record, "attempts.0.pid"), pid);
+}
+
+static void test_a_cancelled_run_leaves_its_worker_to_the_others(void **state)
+{
+        uint64_t first = daemon_submit_http(&d, "keep", 0), second = daemon_submit_http(&d, "keep", 0), last;
+        struct wire_list running = {0};
+        struct wire_cancel cancel = {0};
+        struct bytes page, record;
+        char id[40];
+
+        (void)state;
+        WIRE_SET(&running, list, state, 2);
+        do
+                page = daemon_call(&d, WIRE_MESSAGE(list), &running);
+        while (!*text_at(page, "tasks.1.id"));
+        strcpy(id, text_at(page, "tasks.1.id"));
+        WIRE_SET(&cancel, cancel, id, wire_str(id));
+        daemon_send(&d, WIRE_MESSAGE(cancel), &cancel);
+        expect_end(daemon_record(&d, first), "CANCELLED", "");
+        last = daemon_submit_http(&d, "release", 0);
+        record = daemon_record(&d, last);
+        expect_end(record, "", "");
+        record = daemon_record(&d, second);
+        expect_end(record, "", "");
+        assert_true(number_at(daemon_status(&d), "totals.workers") == 1);
+}
+
+/* The worker does not end one of its runs in time and has to die for it: the other one is told that it was not its fault. */
+static void test_who_dies_for_anothers_sake_is_told_so(void **state)
+{
+        uint64_t first = daemon_submit_http(&d, "keep", 0), second = daemon_submit_http(&d, "keep", 50);
+        struct bytes record;
+
+        (void)state;
+        record = daemon_record(&d, first);
+        expect_end(record, "WORKER_CRASHED", "another task's sake");
+        assert_false(is_at(record, "attempts.0.killedWorker"));
+        assert_string_equal(text_at(record, "attempts.0.signal"), "KILL");
+        record = daemon_record(&d, second);
+        expect_end(record, "TIMEOUT", "in time");
+        assert_true(is_at(record, "attempts.0.killedWorker"));
+        expect_end(daemon_run(&d, "ok", 0), "", "");
+}
+
 static void test_far_run_at_is_far(void **state)
 {
         struct wire_submit body = {0};
@@ -249,6 +306,9 @@ int main(int argc, char **argv)
                 T(a_silent_worker_is_replaced),
                 T(a_long_task_is_not_taken_for_a_silent_one),
                 T(a_lost_spawner_costs_no_task),
+                T(runs_of_one_worker_end_in_any_order),
+                T(a_cancelled_run_leaves_its_worker_to_the_others),
+                T(who_dies_for_anothers_sake_is_told_so),
                 T(far_run_at_is_far),
                 cmocka_unit_test(test_starts_that_fail_open_the_breaker),
                 cmocka_unit_test(test_a_worker_says_itself_why_it_cannot_start),
