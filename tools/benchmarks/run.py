@@ -18,8 +18,9 @@ HELLO = 'return "Hello from worker";'
 WORKERS = os.cpu_count() or 2
 PATIENCE = 120  # seconds for one measurement
 
-# How each measurement is taken. {count} is scaled by --scale; {steady} and {recycling} are supervisors' sockets, {start}
-# is the socket and {poppod} the command of one that is still to be started, {workers} how many each has.
+# How each measurement is taken. {count} is scaled by --scale; {steady}, {recycling} and {shared} are supervisors' sockets,
+# {fresh} is that of one that is started for this measurement, {start} is the socket and {poppod} the command of one that is
+# still to be started, {workers} how many each has.
 RUNS = {
     "echo": (["echo", "{count}", "1"], 20000),
     "echo-pipelined": (["echo", "{count}", "256"], 400000),
@@ -33,15 +34,23 @@ RUNS = {
     "hello-process": (["load", "{steady}", HELLO, "{count}", "64", "process"], 3000),
     "replace": (["replace", "{steady}", "{workers}", "{count}"], 300),
     "start": (["start", "{start}", HELLO, "{count}", "{poppod}"], 30),
+    "short-queue": (["queue", "{fresh}", "1000", "{count}"], 100),
+    "long-queue": (["queue", "{fresh}", "{count}", "100"], 1000000),
+    "one-project": (["projects", "{shared}", "{workers}", "1", "{count}"], 20000),
+    "many-projects": (["projects", "{shared}", "{workers}", "10000", "{count}"], 20000),
 }
+# Workers that serve every project, and a queue without bounds, whose ended tasks do not fill the memory.
+SHARED = {"maxTasksPerWorker": 0, "isolation": "heap"}
+BOUNDLESS = {"maxLength": 0, "maxBytes": 0, "maxKeptBytes": "1MiB"}
 
 
 @dataclass
 class Row:
     name: str
     run: str
-    field: str  # p50 and p99 in microseconds, rate per second
+    field: str  # p50 and p99 in microseconds, rate per second, bytes and bare in bytes
     baseline: str = ""  # the name of another row
+    aim: str = ""
 
 
 ROWS = [
@@ -64,18 +73,27 @@ ROWS = [
     Row("killed worker replaced, p50", "replace", "p50", "fork + limits + seccomp + exit, p50"),
     Row("killed worker replaced, p99", "replace", "p99", "fork + limits + seccomp + exit, p99"),
     Row("start of poppod to a first result, p50", "start", "p50", "fork + limits + seccomp + exit, p50"),
+    Row("dispatch, 1,000 queued", "short-queue", "rate"),
+    Row("dispatch, a million queued", "long-queue", "rate", "dispatch, 1,000 queued", aim="at least 0.8"),
+    Row("payload in a list, beyond its bytes", "long-queue", "bare"),
+    Row("queued task, beyond its payload's bytes", "long-queue", "bytes", "payload in a list, beyond its bytes",
+        aim="at most 300 B"),
+    Row("dispatch, one project without limits", "one-project", "rate"),
+    Row("dispatch, 10,000 projects with limits", "many-projects", "rate", "dispatch, one project without limits",
+        aim="at least 0.77"),
 ]
-UNITS = {"p50": "us", "p99": "us", "rate": "/s"}
+UNITS = {"p50": "us", "p99": "us", "rate": "/s", "bytes": "B", "bare": "B"}
 
 
 class Supervisor:
     """A private poppod with a worker for each processor."""
 
-    def __init__(self, **worker):
+    def __init__(self, queue=None, **worker):
         self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
         self.socket = os.path.join(self.dir.name, "poppo.sock")
         config = pathlib.Path(self.dir.name, "poppod.json")
-        config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": WORKERS, "maxProcesses": WORKERS, **worker}}}))
+        config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": WORKERS, "maxProcesses": WORKERS, **worker}},
+                                      "queue": queue or {}}))
         self.command = [str(BUILD / "poppod"), "-q", "-c", str(config), "--socket", self.socket,
                         "--state-dir", self.dir.name + "/state"]
 
@@ -109,6 +127,14 @@ def command_of(words, count, places):
 
 
 def measure(name, scale, places):
+    words, _ = RUNS[name]
+    if "{fresh}" not in words:
+        return take(name, scale, places)
+    with Supervisor(BOUNDLESS, **SHARED) as fresh:
+        return take(name, scale, {**places, "{fresh}": [fresh.socket]})
+
+
+def take(name, scale, places):
     words, count = RUNS[name]
     try:
         done = subprocess.run(command_of(words, max(10, int(count * scale)), places), capture_output=True, text=True,
@@ -146,7 +172,9 @@ def summarize(results):
         if row.baseline:
             base = by_name[row.baseline]
             ratios = [v / b[base.field] for v, b in zip(values, results[base.run])]
-            entry |= {"baseline": row.baseline, "ratio": statistics.median(ratios)}
+            entry |= {"baseline": row.baseline, "ratio": statistics.median(ratios), "ratios": ratios}
+        if row.aim:
+            entry["aim"] = row.aim
         summary.append(entry)
     return summary
 
@@ -155,6 +183,7 @@ def print_table(summary):
     print(f"{'':42} {'median':>12} {'min':>12} {'max':>12}    ratio to baseline")
     for e in summary:
         ratio = f"{e['ratio']:8.3f} x {e['baseline']}" if "ratio" in e else "         (baseline)"
+        ratio += f"; aim: {e['aim']}" if "aim" in e else ""
         print(f"{e['name']:42} {e['median']:12.1f} {e['min']:12.1f} {e['max']:12.1f} {e['unit']:3}{ratio}")
 
 
@@ -165,9 +194,10 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
     options = parser.parse_args()
     later = Supervisor(maxTasksPerWorker=0)
-    with Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling:
-        places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{start}": [later.socket],
-                  "{poppod}": later.command, "{workers}": [str(WORKERS)]}
+    with (Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling,
+          Supervisor(BOUNDLESS, **SHARED) as shared):
+        places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{shared}": [shared.socket],
+                  "{start}": [later.socket], "{poppod}": later.command, "{workers}": [str(WORKERS)]}
         summary = summarize(take_rounds(options, places))
     print_table(summary)
     if options.json:

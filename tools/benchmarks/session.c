@@ -72,24 +72,45 @@ static struct bytes next_frame(struct session *s)
         return frame;
 }
 
+void session_put(struct session *s, const struct wire_message *m, const void *body)
+{
+        if (channel_send(&s->channel, m, ++s->seq, body))
+                measure_die("request");
+}
+
+void session_flush(struct session *s)
+{
+        if (channel_flush(&s->channel))
+                measure_die("request");
+}
+
 void session_send(struct session *s, const struct wire_message *m, const void *body)
 {
-        if (channel_send(&s->channel, m, ++s->seq, body) || channel_flush(&s->channel))
-                measure_die("request");
+        session_put(s, m, body);
+        session_flush(s);
+}
+
+struct bytes session_receive(struct session *s, uint64_t *seq)
+{
+        struct bytes frame = next_frame(s);
+        struct wire_refusal why;
+        struct wire_head head;
+
+        if (wire_open(frame, &head, &why) || !head.is_reply || !head.ok)
+                session_refused(frame);
+        *seq = head.seq;
+        return frame;
 }
 
 struct bytes session_ask(struct session *s, const struct wire_message *m, const void *body)
 {
-        struct wire_refusal why;
-        struct wire_head head;
         struct bytes frame;
+        uint64_t seq;
 
         session_send(s, m, body);
-        do {
-                frame = next_frame(s);
-                if (wire_open(frame, &head, &why) || !head.is_reply || !head.ok)
-                        session_refused(frame);
-        } while (head.seq != s->seq);
+        do
+                frame = session_receive(s, &seq);
+        while (seq != s->seq);
         return frame;
 }
 

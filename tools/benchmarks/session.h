@@ -7,7 +7,7 @@
 
 struct session {
         struct channel channel;
-        uint64_t seq; /* of the last request that session_ask sent */
+        uint64_t seq; /* of the last request */
 };
 
 /* Connects and sends hello with seq 0, whose reply is left to be read. False when nobody listens there yet. */
@@ -15,8 +15,14 @@ bool session_try(struct session *s, const char *path);
 void session_open(struct session *s, const char *path);
 void session_close(struct session *s);
 
-/* Sends a request; its reply is passed over by the next session_ask. */
+/* Takes a request into the buffer, as s->seq; session_flush sends what is there. */
+void session_put(struct session *s, const struct wire_message *m, const void *body);
+void session_flush(struct session *s);
+/* Both; the reply is passed over by the next session_ask. */
 void session_send(struct session *s, const struct wire_message *m, const void *body);
+
+/* The next reply, whichever it is; it must be ok. The bytes are good until the next call. */
+struct bytes session_receive(struct session *s, uint64_t *seq);
 
 /* Sends a request and waits for its reply, which must be ok. The bytes are good until the next call. */
 struct bytes session_ask(struct session *s, const struct wire_message *m, const void *body);
