@@ -1,5 +1,6 @@
 /* The fork server's program: which classes of workers there are. poppod starts it, with its channel on descriptor 3. */
 #include "spawner/spawner.h"
+#include "worker/http/class.h"
 #include "worker/js/worker.h"
 
 #include <fcntl.h>
@@ -10,6 +11,11 @@ enum { CHANNEL_FD = 3 };
 
 static const struct spawner_class classes[] = {
         {.name = "js", .prepare = worker_js_prepare, .run = worker_js_run},
+        {.name = "http",
+                .prepare = class_http_prepare,
+                .nonblocking = true,
+                .load = class_http_load,
+                .run = class_http_run},
 };
 
 int main(void)

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "sandbox/instrument.h"
+#include "sandbox/landlock.h"
 #include "spawner/rlimits.h"
 #include "wire/pack.h"
 
@@ -17,6 +18,7 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static int layer_session(const struct lockdown *l)
@@ -104,21 +106,55 @@ static bool forget_read_implies_exec(void)
         return now >= 0 && (!(now & READ_IMPLIES_EXEC) || personality((unsigned long)(now & ~READ_IMPLIES_EXEC)) >= 0);
 }
 
-/* Without the filter this says EMFILE, or opens the file. */
-static bool probe_filter(void)
+static bool is_denied(int fd)
 {
-        int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-
         if (fd >= 0)
                 close(fd);
         return fd < 0 && errno == EACCES;
 }
 
+/* Whoever may read files here: the C library's resolver looks names up with them. Those that are not there are left out. */
+static int layer_files(const struct lockdown *l)
+{
+        static const char *const files[] = {"/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf",
+                "/etc/gai.conf"};
+        int fds[sizeof(files) / sizeof(files[0])], r;
+        size_t n = 0;
+
+        (void)l;
+        if (instrumented())
+                return LAYER_ABSENT;
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+                fds[n] = open(files[i], O_PATH | O_CLOEXEC);
+                n += fds[n] >= 0;
+        }
+        r = landlock_confine(fds, n);
+        while (n)
+                close(fds[--n]);
+        if (r < 0)
+                return LAYER_ABSENT;
+        return is_denied(open("/dev/null", O_RDONLY | O_CLOEXEC)) ? LAYER_ENFORCED : LAYER_PARTIAL;
+}
+
+/* Without the filter this says EMFILE, or opens the file. */
+static bool probe_filter_of_js(void)
+{
+        return is_denied(open("/dev/null", O_RDONLY | O_CLOEXEC));
+}
+
+static bool probe_filter_of_http(void)
+{
+        return is_denied(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+}
+
+static bool (*const filter_probes[PROFILES])(void) = {
+        [PROFILE_JS] = probe_filter_of_js, [PROFILE_HTTP] = probe_filter_of_http};
+
 static int layer_seccomp(const struct lockdown *l)
 {
         if (instrumented() || !forget_read_implies_exec() || filter_load(l->filter) < 0)
                 return LAYER_ABSENT;
-        return probe_filter() ? LAYER_ENFORCED : LAYER_PARTIAL;
+        return filter_probes[l->profile] && filter_probes[l->profile]() ? LAYER_ENFORCED : LAYER_PARTIAL;
 }
 
 static const struct layer {
@@ -126,6 +162,7 @@ static const struct layer {
         /* An enum layer_state, or negative: this process must end. */
         int (*apply)(const struct lockdown *l);
         bool jail; /* a jailer lays it around what it runs, instead of around itself */
+        bool http; /* only where the profile is http: the others open no file at all */
 } layers[] = {
         {"session", layer_session, false},
         {"closedFds", layer_descriptors, false},
@@ -134,6 +171,7 @@ static const struct layer {
         {"parentDeath", layer_parent_death, false},
         {"notDumpable", layer_not_dumpable, false},
         {"noNewPrivs", layer_no_new_privs, true},
+        {"landlock", layer_files, true, true},
         {"seccomp", layer_seccomp, true},
 };
 
@@ -150,7 +188,7 @@ int lockdown_apply(const struct lockdown *l, struct buf *out)
         for (int i = 0; i < N_LAYERS; i++) {
                 int state;
 
-                if (l->jailer && layers[i].jail)
+                if ((l->jailer && layers[i].jail) || (layers[i].http && l->profile != PROFILE_HTTP))
                         continue;
                 state = layers[i].apply(l);
                 if (state < 0)

@@ -6,6 +6,7 @@
 #include "sandbox/instrument.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +14,9 @@
 #define MIB ((rlim_t)1024 * 1024)
 
 enum { SLACK_MIB = 128, CPU_GRACE_S = 60 };
+
+/* Of a worker with as many transfers as there may be: a socket or two each, a lookup's, and what is kept open. */
+enum { TRANSFERS_FILES = 8192, TRANSFERS_MIB = 1024, TRANSFERS_TASKS = 4, TRANSFERS_REPLIES = 64 };
 
 /* A limit that is lower already stays, so this changes nothing. */
 static rlim_t keep(const struct lockdown *l)
@@ -48,6 +52,21 @@ static rlim_t address_space(const struct lockdown *l)
                 stack.rlim_cur = s->max_memory_bytes;
         return l->mapped_bytes + s->max_memory_bytes + stack.rlim_cur + 2 * (s->max_result_bytes + s->max_log_bytes) +
                 SLACK_MIB * MIB;
+}
+
+static rlim_t transfers_files(const struct lockdown *l)
+{
+        (void)l;
+        return TRANSFERS_FILES;
+}
+
+/* Stacks of threads, buffers of sockets and of TLS, a few responses at their largest, the replies that may wait. */
+static rlim_t transfers_space(const struct lockdown *l)
+{
+        const struct wire_spawn_setup *s = l->setup;
+
+        return address_space(l) + TRANSFERS_MIB * MIB + TRANSFERS_TASKS * s->max_memory_bytes +
+                TRANSFERS_REPLIES * (s->max_result_bytes + s->max_log_bytes);
 }
 
 static void close_file(FILE **f)
@@ -95,14 +114,17 @@ static bool set_and_read_back(int resource, rlim_t value)
                 now.rlim_cur == want.rlim_cur;
 }
 
-/* Not only what the kernel says of the limits, but what they do. */
+/* Not only what the kernel says of the limits, but what they do. Where some may be opened: not one with a number beyond. */
 static bool probe_descriptors(void)
 {
+        struct rlimit now;
         int fd = dup(LOCKDOWN_CHANNEL_FD);
 
-        if (fd >= 0)
-                close(fd);
-        return fd < 0 && errno == EMFILE;
+        if (fd < 0)
+                return errno == EMFILE;
+        close(fd);
+        return !getrlimit(RLIMIT_NOFILE, &now) && now.rlim_cur < INT_MAX &&
+                dup2(LOCKDOWN_CHANNEL_FD, (int)now.rlim_cur) < 0 && errno == EBADF;
 }
 
 int rlimits_apply(const struct lockdown *l)

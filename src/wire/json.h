@@ -8,6 +8,9 @@
 
 enum { JSON_WHY_MAX = 256 };
 
+/* Draws what keeps others from aiming at one bucket of an object's table, while its file can still be read. */
+void json_seed(void);
+
 /* Appends a whole text's value. A sentence in `why` and -EINVAL: not JSON; -E2BIG: nests deeper than depth_max, which is at
  * most WIRE_DEPTH_MAX; -ENOBUFS, -ENOMEM. */
 int json_to_msgpack(struct bytes text, unsigned int depth_max, struct buf *out, char why[static JSON_WHY_MAX]);

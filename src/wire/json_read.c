@@ -18,6 +18,11 @@ struct place {
         struct bytes bytes;
 };
 
+void json_seed(void)
+{
+        json_object_seed(0);
+}
+
 struct packing {
         struct pack pack;
         unsigned int depth_max;

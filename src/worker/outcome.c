@@ -3,6 +3,7 @@
 #include "worker/outcome.h"
 
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "wire/pack.h"
 
 #include <stdarg.h>
@@ -73,6 +74,7 @@ void outcome_fail(struct outcome *o, enum wire_code code, const char *format, ..
         va_start(ap, format);
         vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
+        utf8_repair(text);
         drop_result(o);
         o->code = code;
         buf_append(&o->message, text, strlen(text));

@@ -6,6 +6,10 @@
 
 #include "base/buf.h"
 #include "wire/codec.h"
+#include "wire/cursor.h"
+
+/* How deep a value may nest: what carries it to the client nests around it. */
+enum { OUTCOME_DEPTH_MAX = WIRE_DEPTH_MAX - 4 };
 
 struct outcome {
         enum wire_code code;             /* WIRE_OK: `value` holds the result's bytes */

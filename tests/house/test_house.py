@@ -26,6 +26,7 @@ LIBRARIES = {
     "msgpack": {"wire", "client"},
     "sqlite3": {"store"},
     "curl": {"worker"},
+    "openssl": {"worker"},
     "microhttpd": {"gateway"},
     "cmocka": set(),
 }
@@ -35,6 +36,7 @@ LINKS = {
     "poppod": {"libev", "libjansson", "libmsgpackc", "libmsgpack-c"},
     "poppod-spawner": {"libduktape", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-loader": {"libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
+    "poppod-http.so": {"libcurl", "libssl", "libcrypto", "libjansson", "libmsgpackc", "libmsgpack-c"},
     "poppo": {"libpoppo", "libjansson"},
     "libpoppo.so.0": {"libjansson", "libmsgpackc", "libmsgpack-c"},
 }
@@ -223,18 +225,27 @@ def programs_link_what_they_may():
     expect_nothing(faults)
 
 
+def exported_by(name):
+    table = readelf(built(name), "--dyn-syms")
+    return {line.split()[7].split("@")[0] for line in table.splitlines()
+            if re.search(r"\b(FUNC|OBJECT)\s+(GLOBAL|WEAK)\b", line) and not re.search(r" (UND|ABS) ", line)}
+
+
 @case
 def the_library_exports_only_its_own_names():
-    table = readelf(built("libpoppo.so.0"), "--dyn-syms")
-    exported = {line.split()[7].split("@")[0] for line in table.splitlines()
-                if re.search(r"\b(FUNC|OBJECT)\s+(GLOBAL|WEAK)\b", line) and not re.search(r" (UND|ABS) ", line)}
+    exported = exported_by("libpoppo.so.0")
     assert exported
     expect_nothing(sorted(name for name in exported if not name.startswith("poppo_")))
 
 
 @case
+def the_object_that_workers_load_exports_one_table():
+    assert exported_by("poppod-http.so") == {"poppod_http_object"}, exported_by("poppod-http.so")
+
+
+@case
 def programs_bind_every_symbol_at_start():
-    faults = [name for name in ("poppod", "poppod-spawner", "poppod-loader", "poppo")
+    faults = [name for name in ("poppod", "poppod-spawner", "poppod-http.so", "poppod-loader", "poppo")
               if not re.search(r"\bNOW\b", readelf(built(name), "-d"))]
     expect_nothing(faults)
 

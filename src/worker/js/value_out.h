@@ -4,12 +4,11 @@
 #include "wire/codec.h"
 #include "wire/cursor.h"
 #include "wire/pack.h"
+#include "worker/outcome.h"
 
 #include <duktape.h>
 
-/* A value nests at most so deep: the rest of the wire's 32 levels is for the record and the reply around it.
- */
-enum { VALUE_DEPTH_MAX = WIRE_DEPTH_MAX - 4 };
+enum { VALUE_DEPTH_MAX = OUTCOME_DEPTH_MAX };
 
 /* Writes the value at idx. Positive: refused, and `why` says so; the buffer then holds a part. May throw what
  * the value's own getters and toJSON throw, and for memory. Runs the task's code: only within its deadline.

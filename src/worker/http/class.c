@@ -1,0 +1,57 @@
+/* dlopen, once a child. Everything is bound at once: a locked-down process looks no symbol up. */
+#include "worker/http/class.h"
+
+#include "base/error.h"
+#include "worker/http/object.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct wire_spawn_setup kept;
+static char path[PATH_MAX];
+static const struct http_object *object;
+
+/* It stands beside the spawner, in the build directory and in libexec alike. */
+static int find_object(void)
+{
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        if (n < 0)
+                return error_origin(-errno);
+        self[n] = 0;
+        if (snprintf(path, sizeof(path), "%s/poppod-http.so", dirname(self)) >= (int)sizeof(path))
+                return error_origin(-ENAMETOOLONG);
+        return access(path, R_OK) < 0 ? error_origin(-errno) : 0;
+}
+
+int class_http_prepare(const struct wire_spawn_setup *setup)
+{
+        kept = *setup;
+        return find_object();
+}
+
+int class_http_load(const struct wire_spawn *ask, struct wire_refusal *why)
+{
+        void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+        (void)ask;
+        object = handle ? dlsym(handle, HTTP_OBJECT_SYMBOL) : NULL;
+        if (!object)
+                return wire_refuse(why, WIRE_WORKER_CRASHED, "%.180s", dlerror());
+        if (strcmp(object->version, POPPO_VERSION))
+                return wire_refuse(why, WIRE_WORKER_CRASHED, "poppod-http.so is of version %.32s, not of %s",
+                        object->version, POPPO_VERSION);
+        return object->load(&kept);
+}
+
+_Noreturn void class_http_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers)
+{
+        (void)ask;
+        object->run(channel_fd, layers);
+}
