@@ -18,8 +18,7 @@ enum { WARM_BYTES = 256 * 1024, PAGE_BYTES = 4096 };
 
 static struct {
         struct heap *heap; /* at the arena's first byte */
-        uint8_t *image;
-        size_t image_bytes, image_used;
+        size_t counted_above;
 } arena;
 
 int arena_map(size_t size)
@@ -54,26 +53,6 @@ void arena_free(void *udata, void *p)
         heap_free(arena.heap, p);
 }
 
-int arena_keep(void)
-{
-        struct heap *h = arena.heap;
-        size_t n = (size_t)(h->wild - (uint8_t *)h);
-        uint8_t *image = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        if (image == MAP_FAILED)
-                return error_origin(-errno);
-        memset(h->wild, 0, (size_t)(h->top - h->wild));
-        h->top = h->wild;
-        h->peak = h->used;
-        memcpy(image, h, n);
-        if (mprotect(image, n, PROT_READ) < 0)
-                return error_origin(-errno);
-        arena.image = image;
-        arena.image_bytes = n;
-        arena.image_used = h->used;
-        return 0;
-}
-
 static void wipe(uint8_t *from, uint8_t *to)
 {
         uintptr_t page = ((uintptr_t)from + WARM_BYTES + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
@@ -87,22 +66,58 @@ static void wipe(uint8_t *from, uint8_t *to)
         memset(from, 0, (size_t)(to - from));
 }
 
-void arena_restore(void)
+size_t arena_extent(void)
+{
+        return (size_t)(arena.heap->wild - (uint8_t *)arena.heap);
+}
+
+/* Above the world in the arena all is zero afterwards, as it is after a restore. */
+int arena_keep(struct arena_image *image)
+{
+        struct heap *h = arena.heap;
+        size_t n = arena_extent();
+        uint8_t *bytes = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (bytes == MAP_FAILED)
+                return error_origin(-errno);
+        wipe(h->wild, h->top);
+        h->top = h->wild;
+        memcpy(bytes, h, n);
+        ((struct heap *)bytes)->peak = h->used;
+        *image = (struct arena_image){bytes, n, h->used};
+        if (mprotect(bytes, n, PROT_READ) < 0) {
+                int r = error_origin(-errno);
+
+                arena_drop(image);
+                return r;
+        }
+        return 0;
+}
+
+void arena_drop(struct arena_image *image)
+{
+        if (image->bytes)
+                munmap(image->bytes, image->len);
+        *image = (struct arena_image){0};
+}
+
+void arena_restore(const struct arena_image *image)
 {
         uint8_t *base = (uint8_t *)arena.heap, *top = arena.heap->top;
 
-        wipe(base + arena.image_bytes, top);
-        memcpy(base, arena.image, arena.image_bytes);
+        if (top > base + image->len)
+                wipe(base + image->len, top);
+        memcpy(base, image->bytes, image->len);
 }
 
-size_t arena_image_bytes(void)
+void arena_count_above(const struct arena_image *image)
 {
-        return arena.image_bytes;
+        arena.counted_above = image->used;
 }
 
 size_t arena_peak(void)
 {
-        return arena.heap->peak - arena.image_used;
+        return arena.heap->peak - arena.counted_above;
 }
 
 bool arena_denied(void)

@@ -2,6 +2,8 @@
  */
 #include "worker/js/await.h"
 
+#include "worker/js/jobs.h"
+
 #include <stdbool.h>
 
 enum settled { PENDING, FULFILLED, REJECTED };
@@ -64,8 +66,9 @@ static void settle(duk_context *ctx)
         push_callback(ctx, state, REJECTED);
         duk_call_method(ctx, 2);
         duk_pop(ctx);
-        /* Here, and only here, a task waits. Whatever may run later (jobs, timers) is to be run before the
-         * state is looked at; without any, what `then` did not settle at once stays as it is. */
+        /* Here, and only here, a task waits. Whatever may run later is to be run before the state is looked
+         * at. */
+        jobs_run(ctx);
         duk_get_prop_index(ctx, state, 0);
         how = duk_get_int(ctx, -1);
         if (how == PENDING)

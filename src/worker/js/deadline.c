@@ -101,8 +101,8 @@ static void arm(int64_t at, int64_t now)
         setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* For all but the handler. Should it come by between our choice and the setting, it may have set the timer for
- * sooner, to look again at a task that it wants to stop: then it is called once more. */
+/* For all but the handler. Should it come by between our choice and the setting, it may have set the timer
+ * for sooner, to look again at a task that it wants to stop: then it is called once more. */
 static void arm_outside(int64_t at)
 {
         uint32_t handled = now_running.handled;
@@ -270,6 +270,19 @@ void deadline_begin(sigjmp_buf *landing, const struct deadline_limits *l)
 void deadline_end(void)
 {
         now_running.active = 0;
+}
+
+void deadline_leave_if_due(void)
+{
+        sigset_t signals;
+
+        if (!now_running.active || !now_running.verdict)
+                return;
+        /* As they are in the handler, which is where the landing expects to come from. */
+        fill_limit_signals(&signals);
+        sigprocmask(SIG_BLOCK, &signals, NULL);
+        now_running.active = 0;
+        siglongjmp(*now_running.landing, 1);
 }
 
 enum wire_code deadline_land(void)

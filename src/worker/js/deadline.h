@@ -39,3 +39,7 @@ void deadline_end(void);
 
 /* After the jump, first of all. Says why: WIRE_TIMEOUT, WIRE_CPU_LIMIT or WIRE_CANCELLED. */
 enum wire_code deadline_land(void);
+
+/* For our own code where it waits, and a signal woke it: jumps to the landing if a limit was met. Nothing may
+ * be half done, as at a call into the engine. */
+void deadline_leave_if_due(void);

@@ -7,14 +7,25 @@
 
 #include "base/clock.h"
 #include "wire/cursor.h"
+#include "wire/exits.h"
 #include "wire/pack.h"
 #include "worker/js/arena.h"
 #include "worker/js/await.h"
 #include "worker/js/failure.h"
+#include "worker/js/line.h"
+#include "worker/js/loads.h"
+#include "worker/js/module.h"
+#include "worker/js/require.h"
 #include "worker/js/source.h"
 #include "worker/js/value_in.h"
 #include "worker/js/value_out.h"
 #include "worker/js/world.h"
+#include "worker/js/worlds.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { KEEP_BYTES = 64 * 1024 };
 
 struct task {
         union wire_body body;
@@ -26,6 +37,13 @@ struct task {
 
 struct task_type {
         enum wire_id id;
+        /* It asks for more over the channel while it runs, so its bytes cannot stay where they came in. */
+        bool asks;
+        /* Finds the world to run in; true: what prepare() would make is there already. All three may be NULL.
+         */
+        bool (*enter)(const union wire_body *body);
+        void (*prepare)(duk_context *ctx, const union wire_body *body);
+        void (*prepared)(duk_context *ctx, const union wire_body *body);
         /* Checks what the descriptor cannot. Positive: refused. May be NULL. */
         int (*check)(const union wire_body *body, struct wire_refusal *why);
         /* Leaves the result on top of the stack, or throws. */
@@ -56,19 +74,6 @@ static int check_function(const union wire_body *body, struct wire_refusal *why)
         return wire_refuse(why, WIRE_INVALID_TASK, "execute-function needs exactly one of fn and code");
 }
 
-static duk_idx_t push_arguments(duk_context *ctx, struct bytes args)
-{
-        struct cursor c = cursor_over(args);
-        struct wire_value head;
-
-        if (!args.len || cursor_read(&c, &head))
-                return 0;
-        duk_require_stack(ctx, (duk_idx_t)head.count + 1);
-        for (uint32_t i = 0; i < head.count; i++)
-                value_push(ctx, &c);
-        return (duk_idx_t)head.count;
-}
-
 /* A body may return the function, or be content with a value. */
 static void run_function(duk_context *ctx, const union wire_body *body)
 {
@@ -82,12 +87,38 @@ static void run_function(duk_context *ctx, const union wire_body *body)
                 if (!duk_is_callable(ctx, -1))
                         return;
         }
-        duk_call(ctx, push_arguments(ctx, t->args));
+        duk_call(ctx, value_push_elements(ctx, t->args));
+}
+
+static bool enter_module(const union wire_body *body)
+{
+        return module_enter(&body->execute_module);
+}
+
+static void load_module(duk_context *ctx, const union wire_body *body)
+{
+        module_load(ctx, &body->execute_module);
+}
+
+static void keep_module(duk_context *ctx, const union wire_body *body)
+{
+        module_keep(ctx, &body->execute_module);
+}
+
+static void call_module(duk_context *ctx, const union wire_body *body)
+{
+        module_call(ctx, &body->execute_module);
 }
 
 static const struct task_type types[] = {
-        {WIRE_ID_execute_code, NULL, run_code},
-        {WIRE_ID_execute_function, check_function, run_function},
+        {.id = WIRE_ID_execute_code, .run = run_code},
+        {.id = WIRE_ID_execute_function, .check = check_function, .run = run_function},
+        {.id = WIRE_ID_execute_module,
+                .asks = true,
+                .enter = enter_module,
+                .prepare = load_module,
+                .prepared = keep_module,
+                .run = call_module},
 };
 
 /* ---- within the deadline ---- */
@@ -104,17 +135,56 @@ static duk_ret_t run_body(duk_context *ctx, void *udata)
         return 0;
 }
 
+static duk_ret_t prepare_body(duk_context *ctx, void *udata)
+{
+        struct task *t = udata;
+
+        t->type->prepare(ctx, &t->body);
+        return 0;
+}
+
+/* False: it failed, and the outcome says how. Nothing is left on the stack. */
+static bool protect(duk_context *ctx, struct task *t, duk_safe_call_function body)
+{
+        bool threw = duk_safe_call(ctx, body, t, 0, 1) != DUK_EXEC_SUCCESS;
+
+        if (!threw) {
+                duk_pop(ctx);
+                return true;
+        }
+        if (!arena_denied())
+                failure_describe(ctx,
+                        require_code(ctx, source_is_compiling() ? WIRE_SYNTAX_ERROR : WIRE_TASK_ERROR),
+                        t->out);
+        /* Asked again: the description may be what had no room. */
+        if (arena_denied())
+                outcome_fail(t->out, WIRE_OUT_OF_MEMORY, "the task needed more than its memory limit");
+        return false;
+}
+
+static bool prepare_world(duk_context *ctx, struct task *t)
+{
+        if (!t->type->enter) {
+                worlds_enter(NULL);
+                return true;
+        }
+        if (t->type->enter(&t->body))
+                return true;
+        if (!protect(ctx, t, prepare_body))
+                return false;
+        t->type->prepared(ctx, &t->body);
+        return true;
+}
+
 static void run_in_world(duk_context *ctx, struct task *t)
 {
-        bool threw = duk_safe_call(ctx, run_body, t, 0, 1) != DUK_EXEC_SUCCESS;
+        struct wire_refusal why;
 
-        if (threw && !arena_denied())
-                failure_describe(ctx, source_is_compiling() ? WIRE_SYNTAX_ERROR : WIRE_TASK_ERROR, t->out);
-        /* Asked again: the description may be what had no room. */
-        if (threw && arena_denied())
-                outcome_fail(t->out, WIRE_OUT_OF_MEMORY, "the task needed more than its memory limit");
-        else if (t->refused)
+        if (prepare_world(ctx, t) && protect(ctx, t, run_body) && t->refused)
                 outcome_fail(t->out, t->why.code, "%s", t->why.message);
+        /* Whatever the task made of it. */
+        if (loads_failed(&why))
+                outcome_fail(t->out, why.code, "%s", why.message);
 }
 
 static void fail_by_limit(struct outcome *out, enum wire_code why, const struct deadline_limits *l)
@@ -172,13 +242,42 @@ static int open_task(struct task *t, struct bytes map)
         return r;
 }
 
+/* The bytes of the task that runs, if it asks: what came in is let go when more comes. */
+static struct buf kept;
+
+static struct bytes keep_bytes(struct bytes map)
+{
+        const struct wire_message *m;
+        const struct task_type *type;
+        struct bytes name;
+
+        m = wire_lookup_str(map, "type", &name) ? wire_task_find(name) : NULL;
+        type = find_type(m);
+        if (!type || !type->asks)
+                return map;
+        if (buf_append(&kept, map.data, map.len) < 0)
+                _exit(WORKER_EXIT_MEMORY);
+        line_forget();
+        return buf_bytes(&kept);
+}
+
+void task_forget(void)
+{
+        if (kept.len)
+                memset(kept.data, 0, kept.len);
+        kept.len = 0;
+        buf_shrink(&kept, KEEP_BYTES);
+        require_forget();
+}
+
 void task_run(struct bytes map, const struct deadline_limits *limits, struct outcome *out)
 {
         int64_t cpu = clock_read_ns(CLOCK_THREAD_CPUTIME_ID);
         struct task t = {.out = out};
 
         source_begin();
-        if (open_task(&t, map))
+        loads_begin();
+        if (open_task(&t, keep_bytes(map)))
                 outcome_fail(out, t.why.code, "%s", t.why.message);
         else
                 run_within_limits(&t, limits);

@@ -125,6 +125,24 @@ void text_push(duk_context *ctx, struct bytes utf8)
         duk_remove(ctx, -2);
 }
 
+int text_append_engine(struct buf *out, struct bytes utf8)
+{
+        const uint8_t *at = utf8.data, *end = utf8.data + utf8.len;
+        uint8_t *put_at;
+        int r;
+
+        if (is_ascii(utf8))
+                return buf_append(out, utf8.data, utf8.len);
+        r = buf_reserve(out, utf8.len * 3);
+        if (r < 0)
+                return r;
+        put_at = out->data + out->len;
+        while (at < end)
+                put_at = put_cesu8(put_at, take_character(&at, end));
+        out->len = (size_t)(put_at - out->data);
+        return 0;
+}
+
 size_t text_utf8_size(struct bytes s)
 {
         const uint8_t *at = s.data, *end = s.data + s.len;

@@ -14,6 +14,9 @@
 /* Pushes bytes that should be UTF-8. */
 void text_push(duk_context *ctx, struct bytes utf8);
 
+/* The same into a buffer, for the compiler to read from there. -ENOBUFS, -ENOMEM. */
+int text_append_engine(struct buf *out, struct bytes utf8);
+
 /* Size as UTF-8, and the writing of just so many bytes, of an engine's string. */
 size_t text_utf8_size(struct bytes s);
 void text_write_utf8(uint8_t *out, struct bytes s);
@@ -27,8 +30,8 @@ int text_append(struct buf *out, struct bytes s);
 /* The same with as many whole characters as the buffer's bound lets in; false if these are not all. */
 bool text_append_part(struct buf *out, struct bytes s);
 
-/* Whether an engine's string is over the buffer's bound at first sight, for what must not measure a giant: that
- * would take longer than a deadline waits for code outside of the engine. */
+/* Whether an engine's string is over the buffer's bound at first sight, for what must not measure a giant:
+ * that would take longer than a deadline waits for code outside of the engine. */
 bool text_is_giant(const struct buf *out, struct bytes s);
 
 /* The string at idx, borrowed from the value stack. */

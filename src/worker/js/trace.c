@@ -29,11 +29,12 @@ static bool ends_with(struct bytes s, const char *text)
         return s.len >= n && !memcmp(s.data + s.len - n, text, n);
 }
 
-/* A frame of the engine's own, or of the worker's: of no use to the one who wrote the task. */
+/* A frame of the engine's own, or of the worker's: of no use to the one who wrote the task. The engine calls
+ * its own C files so, "(duk_api.c:12) internal", and the file that it was compiling. */
 static bool is_inner_frame(struct bytes line)
 {
         if (ends_with(line, " internal"))
-                return !memmem(line.data, line.len, "(task.js:", 9);
+                return memmem(line.data, line.len, ".c:", 3) != NULL;
         return starts_with(line, "    at [anon] () native");
 }
 

@@ -146,3 +146,16 @@ void value_define_entries(duk_context *ctx, duk_idx_t idx, struct cursor *c)
                 (void)duk_error(ctx, DUK_ERR_ERROR, "not a MessagePack map");
         define_entries(ctx, duk_normalize_index(ctx, idx), v.count, c);
 }
+
+duk_idx_t value_push_elements(duk_context *ctx, struct bytes array)
+{
+        struct cursor c = cursor_over(array);
+        struct wire_value head;
+
+        if (!array.len || cursor_read(&c, &head))
+                return 0;
+        duk_require_stack(ctx, (duk_idx_t)head.count + 1);
+        for (uint32_t i = 0; i < head.count; i++)
+                value_push(ctx, &c);
+        return (duk_idx_t)head.count;
+}

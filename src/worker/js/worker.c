@@ -3,15 +3,16 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "wire/channel.h"
 #include "wire/exits.h"
-#include "worker/beat.h"
 #include "worker/js/arena.h"
 #include "worker/js/console.h"
-#include "worker/live.h"
+#include "worker/js/line.h"
+#include "worker/js/loads.h"
 #include "worker/js/stack.h"
 #include "worker/js/task.h"
 #include "worker/js/world.h"
+#include "worker/js/worlds.h"
+#include "worker/live.h"
 
 #include <malloc.h>
 #include <string.h>
@@ -24,7 +25,6 @@ enum { OWN_MAPPING = 64 * 1024, FRAME_HEADROOM = 512 * 1024 };
 
 static struct {
         struct wire_spawn_setup setup;
-        struct channel channel;
         struct outcome outcome;
         struct buf logs;
 } worker;
@@ -61,48 +61,18 @@ int worker_js_prepare(const struct wire_spawn_setup *setup)
         r = arena_map(setup->max_memory_bytes);
         if (r < 0)
                 return r;
-        return world_build(on_engine_fatal);
+        r = world_build(on_engine_fatal);
+        return r < 0 ? r : worlds_init();
 }
 
 size_t worker_js_image_bytes(void)
 {
-        return arena_image_bytes();
-}
-
-/* The channel blocks, so that "again" only ever means that a signal came by. */
-static void flush(void)
-{
-        int r;
-
-        beat_hold();
-        do {
-                r = channel_flush(&worker.channel);
-        } while (r == CHANNEL_AGAIN);
-        beat_release();
-        if (r)
-                _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
+        return worlds_first_bytes();
 }
 
 static void send_output(const struct wire_worker_output *output)
 {
-        if (channel_send(&worker.channel, WIRE_MESSAGE(worker_output), 0, output) < 0)
-                _exit(WORKER_EXIT_MEMORY);
-        flush();
-}
-
-static struct bytes receive(void)
-{
-        struct bytes frame;
-        int r;
-
-        while ((r = channel_next(&worker.channel, &frame)) == CHANNEL_AGAIN) {
-                r = channel_fill(&worker.channel);
-                if (r && r != CHANNEL_AGAIN)
-                        _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
-        }
-        if (r)
-                _exit(WORKER_EXIT_PROTOCOL);
-        return frame;
+        line_send(WIRE_MESSAGE(worker_output), 0, output);
 }
 
 static void wipe(struct buf *b, size_t written)
@@ -114,29 +84,20 @@ static void wipe(struct buf *b, size_t written)
 static void reply(uint64_t seq)
 {
         struct wire_worker_run_reply body;
-        size_t written;
 
-        if (outcome_reply(&worker.outcome, &worker.logs, &body) < 0 ||
-                channel_send(&worker.channel, WIRE_MESSAGE(worker_run_reply), seq, &body) < 0)
+        if (outcome_reply(&worker.outcome, &worker.logs, &body) < 0)
                 _exit(WORKER_EXIT_MEMORY);
-        written = worker.channel.out.len;
-        flush();
-        /* A large buffer was given back by the flush, and its memory with it. */
-        if (written <= worker.channel.out.cap)
-                wipe(&worker.channel.out, written);
+        line_send(WIRE_MESSAGE(worker_run_reply), seq, &body);
         wipe(&worker.logs, worker.logs.len);
         worker.logs.len = 0;
 }
 
-/* The task's frame is wiped where it lies, unless the next one is already behind it; then that one's room
- * covers it. */
 static void forget_task(void)
 {
-        struct buf *in = &worker.channel.in;
-
-        wipe(in, in->head + worker.channel.consumed);
+        line_forget();
+        task_forget();
         outcome_reset(&worker.outcome);
-        arena_restore();
+        worlds_leave();
         stack_wipe();
 }
 
@@ -156,16 +117,23 @@ static void run(const struct wire_worker_run *r, uint64_t seq)
         reply(seq);
 }
 
-static void serve(struct bytes frame)
+/* Settings are of no use to this class, and an answer of the loader's may come after the task that asked. */
+static bool is_of_no_matter(const struct wire_head *head)
+{
+        return loads_is_late(head) || wire_str_is(head->op, WIRE_MESSAGE(worker_configure)->name);
+}
+
+static void serve(struct bytes frame, const struct wire_head *head)
 {
         struct wire_refusal why;
         struct wire_worker_run body;
-        struct wire_head head;
 
-        if (wire_open(frame, &head, &why) || !wire_str_is(head.op, WIRE_MESSAGE(worker_run)->name) ||
-                !head.has_seq || wire_decode(WIRE_MESSAGE(worker_run), frame, &body, &why))
-                _exit(WORKER_EXIT_PROTOCOL);
-        run(&body, head.seq);
+        if (is_of_no_matter(head))
+                return;
+        if (!wire_str_is(head->op, WIRE_MESSAGE(worker_run)->name) || !head->has_seq ||
+                wire_decode(WIRE_MESSAGE(worker_run), frame, &body, &why))
+                line_fail();
+        run(&body, head->seq);
         forget_task();
 }
 
@@ -176,11 +144,8 @@ static int open_buffers(int fd)
         int r;
 
         mallopt(M_MMAP_THRESHOLD, OWN_MAPPING);
-        channel_init(&worker.channel, fd, CHANNEL_FRAME_MAX + FRAME_HEADROOM, reply_bytes);
         buf_init(&worker.logs, s->max_log_bytes + FRAME_HEADROOM);
-        r = buf_reserve(&worker.channel.in, OWN_MAPPING);
-        if (!r)
-                r = buf_reserve(&worker.channel.out, OWN_MAPPING);
+        r = line_open(fd, reply_bytes);
         if (!r)
                 r = buf_reserve(&worker.logs, OWN_MAPPING);
         if (!r)
@@ -193,9 +158,7 @@ static void announce(struct bytes layers)
         struct wire_worker_ready ready = {0};
 
         WIRE_SET(&ready, worker_ready, layers, layers);
-        if (channel_send(&worker.channel, WIRE_MESSAGE(worker_ready), 0, &ready) < 0)
-                _exit(WORKER_EXIT_MEMORY);
-        flush();
+        line_send(WIRE_MESSAGE(worker_ready), 0, &ready);
 }
 
 _Noreturn void worker_js_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers)
@@ -207,6 +170,10 @@ _Noreturn void worker_js_run(int channel_fd, const struct wire_spawn *ask, struc
                 _exit(WORKER_EXIT_ENGINE);
         announce(layers);
         stack_wipe();
-        for (;;)
-                serve(receive());
+        for (;;) {
+                struct wire_head head;
+                struct bytes frame = line_receive(&head);
+
+                serve(frame, &head);
+        }
 }

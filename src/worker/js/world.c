@@ -74,12 +74,16 @@ int world_build(duk_fatal_function on_fatal)
                 return error_origin(-ENOMEM);
         }
         duk_set_top(ctx, 0);
-        /* Twice, as the engine's manual asks: the first run may only have marked what the second one frees.
-         */
-        duk_gc(ctx, 0);
-        duk_gc(ctx, 0);
+        world_tidy(ctx);
         world.ctx = ctx;
-        return arena_keep();
+        return 0;
+}
+
+/* Twice, as the engine's manual asks: the first run may only have marked what the second one frees. */
+void world_tidy(duk_context *ctx)
+{
+        duk_gc(ctx, 0);
+        duk_gc(ctx, 0);
 }
 
 duk_context *world_context(void)

@@ -16,8 +16,11 @@ enum world_object {
         WORLD_OBJECTS,
 };
 
-/* Builds the world in the mapped arena and keeps its image. on_fatal must not return. */
+/* Builds the world in the mapped arena. on_fatal must not return. */
 int world_build(duk_fatal_function on_fatal);
+
+/* Lets go of what nothing refers to, before an image is kept. */
+void world_tidy(duk_context *ctx);
 
 /* The heap's only context; the same pointer after every restore. */
 duk_context *world_context(void);

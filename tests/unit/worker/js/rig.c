@@ -1,5 +1,6 @@
 #include "rig.h"
 
+#include "library.h"
 #include "wire/cursor.h"
 #include "wire/pack.h"
 #include "worker/js/worker.h"
@@ -117,27 +118,121 @@ static void read_reply(struct rig *r, struct bytes frame, const struct wire_head
         out->value_bytes = body.value.len;
 }
 
+/* ---- what the worker asks ---- */
+
+void rig_answer(struct rig *r, uint64_t seq, const struct wire_message *m, const void *body)
+{
+        assert_int_equal(channel_send(&r->channel, m, seq, body), 0);
+        assert_int_equal(channel_flush(&r->channel), 0);
+}
+
+static void refuse(struct rig *r, uint64_t seq)
+{
+        struct wire_refusal why;
+
+        wire_refuse(&why, WIRE_LOADER_UNAVAILABLE, "the loader is being started again");
+        assert_int_equal(wire_encode_refusal(&r->channel.out, seq, &why, -1), 0);
+        assert_int_equal(channel_flush(&r->channel), 0);
+}
+
+/* As the master does: the fields go on, under another number. */
+static void relay(struct rig *r, const struct wire_head *head, struct bytes frame,
+        const struct wire_message *call, const struct wire_message *reply)
+{
+        union wire_body body, answer;
+        struct wire_refusal why;
+
+        r->asked = head->seq;
+        if (r->deaf)
+                return;
+        if (r->refuses)
+                return refuse(r, head->seq);
+        assert_non_null(r->library);
+        assert_int_equal(wire_decode(call, frame, &body, &why), 0);
+        assert_int_equal(wire_decode(reply, library_ask(r->library, call, &body), &answer, &why), 0);
+        rig_answer(r, head->seq, reply, &answer);
+}
+
+static struct bytes next_frame(struct rig *r)
+{
+        struct bytes frame;
+
+        while (channel_next(&r->channel, &frame) == CHANNEL_AGAIN)
+                if (channel_fill(&r->channel) == CHANNEL_CLOSED) {
+                        int status;
+
+                        waitpid(r->pid, &status, 0);
+                        fail_msg("the worker ended with status 0x%x", status);
+                }
+        return frame;
+}
+
+/* True when it was not the reply to a run. */
+static bool handle(struct rig *r, struct bytes frame, struct wire_head *head)
+{
+        struct wire_refusal why;
+
+        assert_int_equal(wire_open(frame, head, &why), 0);
+        if (head->is_reply)
+                return false;
+        if (wire_str_is(head->op, "beat")) {
+                r->beats++;
+        } else if (wire_str_is(head->op, "load")) {
+                r->loads++;
+                relay(r, head, frame, WIRE_MESSAGE(load), WIRE_MESSAGE(load_reply));
+        } else {
+                assert_true(wire_str_is(head->op, "check"));
+                r->checks++;
+                relay(r, head, frame, WIRE_MESSAGE(check), WIRE_MESSAGE(check_reply));
+        }
+        return true;
+}
+
+void rig_wait_for_question(struct rig *r)
+{
+        unsigned int before = r->loads + r->checks;
+        struct wire_head head;
+
+        while (r->loads + r->checks == before)
+                assert_true(handle(r, next_frame(r), &head));
+}
+
 void rig_receive(struct rig *r, struct rig_reply *out)
 {
         for (;;) {
-                struct wire_refusal why;
                 struct wire_head head;
-                struct bytes frame;
+                struct bytes frame = next_frame(r);
 
-                while (channel_next(&r->channel, &frame) == CHANNEL_AGAIN)
-                        if (channel_fill(&r->channel) == CHANNEL_CLOSED) {
-                                int status;
-
-                                waitpid(r->pid, &status, 0);
-                                fail_msg("the worker ended with status 0x%x", status);
-                        }
-                assert_int_equal(wire_open(frame, &head, &why), 0);
-                if (!wire_str_is(head.op, "beat")) {
+                if (!handle(r, frame, &head)) {
                         read_reply(r, frame, &head, out);
                         return;
                 }
-                r->beats++;
         }
+}
+
+void rig_send_module(
+        struct rig *r, const char *path, const char *method, struct bytes args, uint64_t timeout_ms)
+{
+        struct buf b;
+        struct pack p;
+
+        buf_init(&b, 0);
+        pack_init(&p, &b);
+        pack_map(&p, 2u + (method != NULL) + (args.len != 0));
+        pack_entry_text(&p, "type", "execute-module");
+        pack_entry_text(&p, "modulePath", path);
+        if (method)
+                pack_entry_text(&p, "method", method);
+        if (args.len)
+                pack_entry_raw(&p, "args", args);
+        rig_send(r, buf_bytes(&b), timeout_ms);
+        buf_fini(&b);
+}
+
+void rig_module(struct rig *r, const char *path, const char *method, struct bytes args, struct rig_reply *out)
+{
+        rig_send_module(r, path, method, args, 20000);
+        rig_receive(r, out);
 }
 
 void rig_task(struct rig *r, struct bytes task, uint64_t timeout_ms, struct rig_reply *out)

@@ -6,11 +6,18 @@
 
 #include <sys/types.h>
 
+struct library;
+
 struct rig {
         pid_t pid;
         struct channel channel;
         uint64_t seq;
         unsigned int beats;
+        struct library *library; /* answers what the worker asks the loader; NULL: nobody does */
+        unsigned int loads, checks;
+        uint64_t asked; /* seq of the last question */
+        bool deaf;      /* questions are counted and not answered */
+        bool refuses;   /* they are refused, as when there is no loader */
 };
 
 /* What came back. Texts are NUL-terminated and good until the next rig_ call. */
@@ -37,6 +44,15 @@ void rig_code(struct rig *r, const char *code, uint64_t timeout_ms, struct rig_r
 /* {type:"execute-function", KEY: source, args}; args is an encoded array or empty. */
 void rig_function(
         struct rig *r, const char *key, const char *source, struct bytes args, struct rig_reply *out);
+/* {type:"execute-module", modulePath, method?, args?}; args is an encoded array or empty. */
+void rig_module(
+        struct rig *r, const char *path, const char *method, struct bytes args, struct rig_reply *out);
+void rig_send_module(
+        struct rig *r, const char *path, const char *method, struct bytes args, uint64_t timeout_ms);
+/* Answers the worker's last question now; any message that is a reply to it. */
+void rig_answer(struct rig *r, uint64_t seq, const struct wire_message *m, const void *body);
+/* Takes frames until a question came. */
+void rig_wait_for_question(struct rig *r);
 /* Any task map. */
 void rig_task(struct rig *r, struct bytes task, uint64_t timeout_ms, struct rig_reply *out);
 void rig_send(struct rig *r, struct bytes task, uint64_t timeout_ms);
