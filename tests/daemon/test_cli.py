@@ -1,13 +1,17 @@
 """poppo(1) with a real supervisor, for what a fake one cannot show: output as it comes, statuses, input, files."""
+import http.server
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import tempfile
+import threading
 
 from harness import BUILD, Daemon, eventually
 from tap import case, run
 
-CONFIG = {"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 3}}}
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / "etc" / "examples"
 
 
 class Poppo(subprocess.Popen):
@@ -85,6 +89,76 @@ def logs_as_json_have_every_stream(daemon):
     assert status == 0 and [(line["level"], line["text"]) for line in json.loads(out)["console"]] == [("warn", "w")]
 
 
-with Daemon(CONFIG) as shared:
+# ---- http ----
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        status = 404 if self.path == "/missing" else 200
+        body = json.dumps({"path": self.path, "header": self.headers.get("X-Test")}, indent=1).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[::-1])
+
+    def log_message(self, *_):
+        pass
+
+
+@case
+def http_prints_the_body_as_it_came(daemon):
+    status, out, err = poppo(daemon, "http", f"127.0.0.1:{PORT}/a", "-H", "X-Test: yes")
+    assert (status, out, err) == (0, b'{\n "path": "/a",\n "header": "yes"\n}', b""), (status, out, err)
+    assert poppo(daemon, "http", f"http://127.0.0.1:{PORT}/", "-d", "-", data=b"\xff\0abc")[1] == b"cba\0\xff"
+    status, out, _ = poppo(daemon, "http", "-i", f"http://127.0.0.1:{PORT}/a")
+    head, body = out.split(b"\n\n", 1)
+    assert status == 0 and head.startswith(b"HTTP 200 OK\n") and body.startswith(b"{"), out
+
+
+@case
+def http_that_fails_says_how(daemon):
+    status, out, err = poppo(daemon, "http", f"http://127.0.0.1:{PORT}/missing")
+    assert status == 1 and b'"/missing"' in out and b"HTTP_STATUS" in err, (status, out, err)
+    status, out, err = poppo(daemon, "http", "http://127.0.0.1:1/")
+    assert status == 77 and out == b"" and b"URL_REFUSED" in err, (status, out, err)
+
+
+@case
+def http_as_json_has_the_data_parsed(daemon):
+    status, out, _ = poppo(daemon, "--json", "http", f"http://127.0.0.1:{PORT}/a")
+    assert status == 0 and json.loads(out)["value"]["data"]["path"] == "/a", out
+
+
+SERVER = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+PORT = SERVER.server_port
+threading.Thread(target=SERVER.serve_forever, daemon=True).start()
+
+
+class Everything(Daemon):
+    """With the examples, copied to where nobody else can change them."""
+
+    def __init__(self):
+        super().__init__(start=False)
+        shutil.copytree(EXAMPLES / "modules", self.dir / "modules")
+        for path in (self.dir, *self.dir.rglob("*")):
+            path.chmod(path.stat().st_mode & ~0o022)
+        self.write_config({"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 4}},
+                           "taskTypes": {"execute-module": {"roots": [str(self.dir / "modules")]},
+                                         "http-request": {"allowHosts": [f"127.0.0.1:{PORT}"]}}})
+        try:
+            self.start()
+        except BaseException:
+            self._destroy()
+            raise
+
+
+with Everything() as shared:
     status = run(shared)
 raise SystemExit(status)
