@@ -17,14 +17,14 @@ enum {
         ROOTS_BYTES = 1024 * 1024
 };
 
-static struct loader_link *of_helper(struct helper *h)
+static struct loader_link *of_process(struct subprocess *h)
 {
-        return container_of(h, struct loader_link, helper);
+        return container_of(h, struct loader_link, process);
 }
 
 static struct loader_link *of_peer(struct peer *p)
 {
-        return of_helper(helper_of_peer(p));
+        return of_process(subprocess_of_peer(p));
 }
 
 /* A question's number tells what kind of answer it gets. */
@@ -67,12 +67,12 @@ static struct asker *take_asker(struct loader_link *l, uint64_t token)
 /* Whatever does not answer within startTimeout never will: a file system that hangs, most likely. */
 static void watch(struct loader_link *l)
 {
-        struct ev_loop *ev = l->helper.loop->ev;
+        struct ev_loop *ev = l->process.loop->ev;
 
         ev_timer_stop(ev, &l->silence);
         if (!l->under_way)
                 return;
-        ev_timer_set(&l->silence, loop_seconds(l->helper.start_timeout_ms), 0.);
+        ev_timer_set(&l->silence, loop_seconds(l->process.start_timeout_ms), 0.);
         ev_timer_start(ev, &l->silence);
 }
 
@@ -82,11 +82,11 @@ static void on_silence(struct ev_loop *ev, struct ev_timer *w, int events)
 
         (void)ev;
         (void)events;
-        peer_drain(&l->helper.peer);
+        peer_drain(&l->process.peer);
         if (!l->under_way || ev_is_active(&l->silence))
                 return;
         log_error("loader", "a question was not answered within startTimeout");
-        helper_kill(&l->helper);
+        subprocess_kill(&l->process);
 }
 
 static int count_answer(struct loader_link *l, uint64_t seq, struct wire_refusal *why)
@@ -146,8 +146,8 @@ static int on_opened(struct peer *p, uint64_t seq, const union wire_body *body, 
         (void)seq;
         (void)body;
         (void)why;
-        helper_is_ready(&l->helper);
-        log_info("loader-ready", "loader pid %d", l->helper.pid);
+        subprocess_is_ready(&l->process);
+        log_info("loader-ready", "loader pid %d", l->process.pid);
         return 0;
 }
 
@@ -159,11 +159,11 @@ static const struct peer_handler handlers[WIRE_IDS] = {
 
 /* ---- life and death ---- */
 
-static int greet(struct helper *h)
+static int greet(struct subprocess *h)
 {
         struct wire_loader_roots body = {0};
 
-        WIRE_SET(&body, loader_roots, roots, buf_bytes(&of_helper(h)->roots));
+        WIRE_SET(&body, loader_roots, roots, buf_bytes(&of_process(h)->roots));
         WIRE_SET(&body, loader_roots, log_level, (uint64_t)log_get_level());
         return peer_send(&h->peer, WIRE_MESSAGE(loader_roots), 0, &body);
 }
@@ -182,9 +182,9 @@ static void refuse_all(struct loader_link *l, const char *reason)
         }
 }
 
-static void on_lost(struct helper *h)
+static void on_lost(struct subprocess *h)
 {
-        refuse_all(of_helper(h), "the process that reads modules ended, and is being started again");
+        refuse_all(of_process(h), "the process that reads modules ended, and is being started again");
 }
 
 static const struct peer_ops peer_ops = {
@@ -193,11 +193,11 @@ static const struct peer_ops peer_ops = {
         .reply_to = reply_to,
         .handlers = handlers,
         .on_failure = on_failure,
-        .on_refused = helper_on_refused,
-        .on_closed = helper_on_closed,
+        .on_refused = subprocess_on_refused,
+        .on_closed = subprocess_on_closed,
 };
 
-static const struct helper_ops helper_ops = {
+static const struct subprocess_ops process_ops = {
         .name = "loader",
         .lost = "loader-lost",
         .peer = &peer_ops,
@@ -215,14 +215,14 @@ int loader_link_init(struct loader_link *l, struct loop *loop, const char *progr
         buf_init(&l->roots, ROOTS_BYTES);
         ev_init(&l->silence, on_silence);
         l->silence.data = l;
-        return program ? helper_init(&l->helper, loop, program, config, &helper_ops) : 0;
+        return program ? subprocess_init(&l->process, loop, program, config, &process_ops) : 0;
 }
 
 void loader_link_fini(struct loader_link *l)
 {
-        if (l->helper.loop)
-                ev_timer_stop(l->helper.loop->ev, &l->silence);
-        helper_fini(&l->helper);
+        if (l->process.loop)
+                ev_timer_stop(l->process.loop->ev, &l->silence);
+        subprocess_fini(&l->process);
         buf_fini(&l->roots);
 }
 
@@ -253,24 +253,24 @@ int loader_link_configure(struct loader_link *l, const struct config_strings *ro
         bool changed;
         int r;
 
-        if (!l->helper.loop)
+        if (!l->process.loop)
                 return 0;
         r = take_roots(l, roots, &changed);
         if (r < 0 || !changed)
                 return r;
-        helper_stop(&l->helper);
+        subprocess_stop(&l->process);
         refuse_all(l, "the roots of modules are being changed");
         if (!roots->n)
                 return 0;
-        r = helper_start(&l->helper);
+        r = subprocess_start(&l->process);
         if (r < 0)
-                helper_start_later(&l->helper);
+                subprocess_start_later(&l->process);
         return r;
 }
 
 bool loader_link_is_wanted(const struct loader_link *l)
 {
-        return l->helper.loop && buf_size(&l->roots) && !l->helper.stopping;
+        return l->process.loop && buf_size(&l->roots) && !l->process.stopping;
 }
 
 /* ---- questions ---- */
@@ -281,7 +281,7 @@ static int refuse_question(const struct loader_link *l, struct wire_refusal *why
         if (!loader_link_is_wanted(l))
                 return wire_refuse(why, WIRE_MODULE_NOT_FOUND,
                         "no roots are configured (taskTypes.execute-module.roots)");
-        if (l->helper.state == HELPER_DOWN)
+        if (l->process.state == SUBPROCESS_DOWN)
                 return wire_refuse(why, WIRE_LOADER_UNAVAILABLE,
                         "the process that reads modules is being started again");
         if (l->under_way >= UNDER_WAY_MAX)
@@ -296,7 +296,7 @@ int loader_link_ask(struct loader_link *l, struct asker *a, uint64_t seq, const 
         if (refuse_question(l, why))
                 return 1;
         a->token = token_for(l->questions + 1, m);
-        if (peer_send(&l->helper.peer, m, a->token, body) < 0)
+        if (peer_send(&l->process.peer, m, a->token, body) < 0)
                 return wire_refuse(
                         why, WIRE_LOADER_UNAVAILABLE, "the process that reads modules is overloaded");
         l->questions++;

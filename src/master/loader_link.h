@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "master/helper.h"
+#include "master/subprocess.h"
 
 struct loader_link;
 
@@ -23,7 +23,7 @@ struct loader_link_ops {
 };
 
 struct loader_link {
-        struct helper helper;
+        struct subprocess process;
         const struct loader_link_ops *ops;
         struct buf roots; /* as an encoded array */
         struct list waiting;

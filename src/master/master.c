@@ -177,7 +177,7 @@ static bool is_ours(void *arg, pid_t pid)
 {
         const struct supervisor *s = arg;
 
-        return pid == s->loader.helper.pid || pool_has_pid(&s->pool, pid);
+        return pid == s->loader.process.pid || pool_has_pid(&s->pool, pid);
 }
 
 static void on_spawner_lost(struct spawner_link *l)

@@ -222,12 +222,12 @@ static const char *state_name(const struct supervisor *s)
         return names[s->state];
 }
 
-static void write_helper(struct pack *p, const char *name, const struct helper *h)
+static void write_process(struct pack *p, const char *name, const struct subprocess *h)
 {
         pack_text(p, name);
         pack_map(p, 2u + (h->pid != 0));
         write_pid(p, h->pid);
-        pack_entry_text(p, "state", helper_state_name(h->state));
+        pack_entry_text(p, "state", subprocess_state_name(h->state));
         pack_entry_uint(p, "restarts", h->restarts);
 }
 
@@ -279,9 +279,9 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         pack_entry_uint(p, "clients", s->n_sessions);
         if (config)
                 pack_entry_text(p, "config", config);
-        write_helper(p, "spawner", &s->spawner.helper);
+        write_process(p, "spawner", &s->spawner.process);
         if (loads)
-                write_helper(p, "loader", &s->loader.helper);
+                write_process(p, "loader", &s->loader.process);
         write_breaker(p, &s->pool);
 }
 

@@ -12,14 +12,14 @@
 
 enum { STACK_SLACK = 64 * 1024 * 1024, FRAME_MAX = 64 * 1024, OUT_MAX = 1024 * 1024 };
 
-static struct spawner_link *of_helper(const struct helper *h)
+static struct spawner_link *of_process(const struct subprocess *h)
 {
-        return container_of(h, struct spawner_link, helper);
+        return container_of(h, struct spawner_link, process);
 }
 
 static struct spawner_link *of_peer(struct peer *p)
 {
-        return of_helper(helper_of_peer(p));
+        return of_process(subprocess_of_peer(p));
 }
 
 /* Native recursion must hit the heap's limit before the stack's (FACTS.md), so the stack is made larger than the heap. */
@@ -36,9 +36,9 @@ static void raise_stack(uint64_t memory_bytes)
                 log_warn("spawner", "RLIMIT_STACK cannot be raised: %m");
 }
 
-static void prepare(const struct helper *h)
+static void prepare(const struct subprocess *h)
 {
-        raise_stack(of_helper(h)->setup.max_memory_bytes);
+        raise_stack(of_process(h)->setup.max_memory_bytes);
 }
 
 /* ---- the channel ---- */
@@ -49,8 +49,8 @@ static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body
 
         (void)seq;
         (void)why;
-        helper_is_ready(&s->helper);
-        log_info("spawner-ready", "spawner pid %d image %llu bytes", s->helper.pid,
+        subprocess_is_ready(&s->process);
+        log_info("spawner-ready", "spawner pid %d image %llu bytes", s->process.pid,
                 (unsigned long long)body->spawn_ready.image_bytes);
         s->ops->on_ready(s);
         return 0;
@@ -101,21 +101,21 @@ static const struct peer_ops peer_ops = {
         .reply = WIRE_MESSAGE(spawn_reply),
         .handlers = handlers,
         .on_failure = on_failure,
-        .on_refused = helper_on_refused,
-        .on_closed = helper_on_closed,
+        .on_refused = subprocess_on_refused,
+        .on_closed = subprocess_on_closed,
 };
 
-static int greet(struct helper *h)
+static int greet(struct subprocess *h)
 {
-        return peer_send(&h->peer, WIRE_MESSAGE(spawn_setup), 0, &of_helper(h)->setup);
+        return peer_send(&h->peer, WIRE_MESSAGE(spawn_setup), 0, &of_process(h)->setup);
 }
 
-static void on_lost(struct helper *h)
+static void on_lost(struct subprocess *h)
 {
-        of_helper(h)->ops->on_lost(of_helper(h));
+        of_process(h)->ops->on_lost(of_process(h));
 }
 
-static const struct helper_ops helper_ops = {
+static const struct subprocess_ops process_ops = {
         .name = "spawner",
         .lost = "spawner-lost",
         .peer = &peer_ops,
@@ -133,16 +133,16 @@ int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *pro
         int r;
 
         *s = (struct spawner_link){.ops = ops, .setup = *setup};
-        r = helper_init(&s->helper, loop, program, config, &helper_ops);
-        return r < 0 ? r : helper_start(&s->helper);
+        r = subprocess_init(&s->process, loop, program, config, &process_ops);
+        return r < 0 ? r : subprocess_start(&s->process);
 }
 
 void spawner_link_fini(struct spawner_link *s)
 {
-        helper_fini(&s->helper);
+        subprocess_fini(&s->process);
 }
 
 int spawner_link_request(struct spawner_link *s, uint64_t token, const struct wire_spawn *body)
 {
-        return s->helper.state == HELPER_READY ? peer_send(&s->helper.peer, WIRE_MESSAGE(spawn), token, body) : -EAGAIN;
+        return s->process.state == SUBPROCESS_READY ? peer_send(&s->process.peer, WIRE_MESSAGE(spawn), token, body) : -EAGAIN;
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "master/helper.h"
+#include "master/subprocess.h"
 
 struct spawner_link;
 
@@ -20,7 +20,7 @@ struct spawner_link_ops {
 };
 
 struct spawner_link {
-        struct helper helper;
+        struct subprocess process;
         const struct spawner_link_ops *ops;
         struct wire_spawn_setup setup;
 };

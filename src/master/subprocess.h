@@ -10,30 +10,31 @@
 
 #include <sys/types.h>
 
-enum helper_state { HELPER_DOWN, HELPER_STARTING, HELPER_READY };
+enum subprocess_state { SUBPROCESS_DOWN, SUBPROCESS_STARTING, SUBPROCESS_READY };
 
-struct helper;
+struct subprocess;
 
-struct helper_ops {
-        const char *name, *lost;     /* in the log: who, and the event of its death */
-        const struct peer_ops *peer; /* on_refused and on_closed are helper_on_refused and helper_on_closed */
+struct subprocess_ops {
+        const char *name, *lost; /* in the log: who, and the event of its death */
+        const struct peer_ops
+                *peer; /* on_refused and on_closed are subprocess_on_refused and subprocess_on_closed */
         size_t frame_max, out_max;
         bool takes_fds;
         /* Queues its first message, before there is anybody to read it. */
-        int (*greet)(struct helper *);
+        int (*greet)(struct subprocess *);
         /* In the child, before the program starts. May be NULL. */
-        void (*prepare)(const struct helper *);
+        void (*prepare)(const struct subprocess *);
         /* It died: whatever was under way with it is void. */
-        void (*on_lost)(struct helper *);
+        void (*on_lost)(struct subprocess *);
 };
 
-struct helper {
+struct subprocess {
         struct loop *loop;
-        const struct helper_ops *ops;
+        const struct subprocess_ops *ops;
         char *program; /* its path */
         struct peer peer;
         bool has_peer;
-        enum helper_state state;
+        enum subprocess_state state;
         pid_t pid;
         struct ev_timer restart;
         struct ev_timer patience; /* with one that starts */
@@ -44,28 +45,28 @@ struct helper {
 };
 
 /* Starts nothing yet. Its times come from the workers' configuration. -ENOMEM. */
-int helper_init(struct helper *h, struct loop *loop, const char *program, const struct config_worker *config,
-        const struct helper_ops *ops);
+int subprocess_init(struct subprocess *h, struct loop *loop, const char *program,
+        const struct config_worker *config, const struct subprocess_ops *ops);
 /* Ends it and waits for it. Harmless on a zeroed struct. */
-void helper_fini(struct helper *h);
+void subprocess_fini(struct subprocess *h);
 
-int helper_start(struct helper *h);
+int subprocess_start(struct subprocess *h);
 /* After a start that failed: again, with growing pauses. */
-void helper_start_later(struct helper *h);
+void subprocess_start_later(struct subprocess *h);
 /* Ends it for now, and waits: without on_lost, and none follows. */
-void helper_stop(struct helper *h);
+void subprocess_stop(struct subprocess *h);
 /* For one that does not answer; a new one follows. */
-void helper_kill(struct helper *h);
+void subprocess_kill(struct subprocess *h);
 
 /* It has said that it is ready. */
-void helper_is_ready(struct helper *h);
+void subprocess_is_ready(struct subprocess *h);
 
-void helper_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal);
-void helper_on_closed(struct peer *p, const char *reason);
+void subprocess_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal);
+void subprocess_on_closed(struct peer *p, const char *reason);
 
-const char *helper_state_name(enum helper_state state);
+const char *subprocess_state_name(enum subprocess_state state);
 
-static inline struct helper *helper_of_peer(struct peer *p)
+static inline struct subprocess *subprocess_of_peer(struct peer *p)
 {
-        return container_of(p, struct helper, peer);
+        return container_of(p, struct subprocess, peer);
 }

@@ -1,5 +1,5 @@
 /* Start, watch, restart. */
-#include "master/helper.h"
+#include "master/subprocess.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -16,7 +16,7 @@
 
 enum { CHANNEL_FD = 3 };
 
-const char *helper_state_name(enum helper_state state)
+const char *subprocess_state_name(enum subprocess_state state)
 {
         static const char *const names[] = {"down", "starting", "ready"};
 
@@ -25,7 +25,7 @@ const char *helper_state_name(enum helper_state state)
 
 /* ---- the process ---- */
 
-_Noreturn static void become_helper(const struct helper *h, int channel, pid_t master)
+_Noreturn static void become_program(const struct subprocess *h, int channel, pid_t master)
 {
         char *slash = strrchr(h->program, '/');
         char *argv[] = {slash ? slash + 1 : h->program, NULL}, *envp[] = {(char *)"TZ=UTC", NULL};
@@ -47,19 +47,19 @@ _Noreturn static void become_helper(const struct helper *h, int channel, pid_t m
         _exit(127);
 }
 
-static int fork_helper(struct helper *h, int channel)
+static int fork_program(struct subprocess *h, int channel)
 {
         pid_t master = getpid(), pid = fork();
 
         if (pid < 0)
                 return error_origin(-errno);
         if (!pid)
-                become_helper(h, channel, master);
+                become_program(h, channel, master);
         h->pid = pid;
         return 0;
 }
 
-static void reap(struct helper *h)
+static void reap(struct subprocess *h)
 {
         int status = 0;
 
@@ -74,23 +74,23 @@ static void reap(struct helper *h)
 
 /* ---- the channel ---- */
 
-void helper_is_ready(struct helper *h)
+void subprocess_is_ready(struct subprocess *h)
 {
-        h->state = HELPER_READY;
+        h->state = SUBPROCESS_READY;
         ev_timer_stop(h->loop->ev, &h->patience);
         h->backoff_ms = h->backoff_first_ms;
 }
 
-void helper_start_later(struct helper *h)
+void subprocess_start_later(struct subprocess *h)
 {
         ev_timer_set(&h->restart, loop_seconds(h->backoff_ms), 0.);
         ev_timer_start(h->loop->ev, &h->restart);
         h->backoff_ms = h->backoff_ms * 2 < h->backoff_max_ms ? h->backoff_ms * 2 : h->backoff_max_ms;
 }
 
-static void end(struct helper *h)
+static void end(struct subprocess *h)
 {
-        h->state = HELPER_DOWN;
+        h->state = SUBPROCESS_DOWN;
         ev_timer_stop(h->loop->ev, &h->restart);
         ev_timer_stop(h->loop->ev, &h->patience);
         if (h->has_peer)
@@ -101,18 +101,18 @@ static void end(struct helper *h)
         reap(h);
 }
 
-/* Nobody else holds the other end, so a closed channel is a dead helper, or one that is of no use any more.
+/* Nobody else holds the other end, so a closed channel is a dead process, or one that is of no use any more.
  */
-static void lose(struct helper *h)
+static void lose(struct subprocess *h)
 {
         end(h);
         h->ops->on_lost(h);
-        helper_start_later(h);
+        subprocess_start_later(h);
 }
 
-void helper_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
+void subprocess_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
 {
-        struct helper *h = helper_of_peer(p);
+        struct subprocess *h = subprocess_of_peer(p);
 
         (void)seq;
         (void)fatal;
@@ -120,9 +120,9 @@ void helper_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *
         lose(h);
 }
 
-void helper_on_closed(struct peer *p, const char *reason)
+void subprocess_on_closed(struct peer *p, const char *reason)
 {
-        struct helper *h = helper_of_peer(p);
+        struct subprocess *h = subprocess_of_peer(p);
 
         log_debug(h->ops->name, "channel %s", reason);
         lose(h);
@@ -132,33 +132,33 @@ void helper_on_closed(struct peer *p, const char *reason)
 
 static void on_restart(struct ev_loop *ev, struct ev_timer *w, int events)
 {
-        struct helper *h = w->data;
+        struct subprocess *h = w->data;
 
         (void)ev;
         (void)events;
         h->restarts++;
-        if (helper_start(h) < 0)
-                helper_start_later(h);
+        if (subprocess_start(h) < 0)
+                subprocess_start_later(h);
 }
 
 /* It may have said something while we were the slow one. */
 static void on_patience_over(struct ev_loop *ev, struct ev_timer *w, int events)
 {
-        struct helper *h = w->data;
+        struct subprocess *h = w->data;
 
         (void)ev;
         (void)events;
         peer_drain(&h->peer);
-        if (h->state != HELPER_STARTING)
+        if (h->state != SUBPROCESS_STARTING)
                 return;
         log_error(h->ops->name, "not ready within startTimeout");
         lose(h);
 }
 
-int helper_init(struct helper *h, struct loop *loop, const char *program, const struct config_worker *config,
-        const struct helper_ops *ops)
+int subprocess_init(struct subprocess *h, struct loop *loop, const char *program,
+        const struct config_worker *config, const struct subprocess_ops *ops)
 {
-        *h = (struct helper){.loop = loop,
+        *h = (struct subprocess){.loop = loop,
                 .ops = ops,
                 .program = strdup(program),
                 .backoff_ms = config->respawn_backoff,
@@ -171,7 +171,7 @@ int helper_init(struct helper *h, struct loop *loop, const char *program, const 
         return h->program ? 0 : error_origin(-ENOMEM);
 }
 
-int helper_start(struct helper *h)
+int subprocess_start(struct subprocess *h)
 {
         CLEANUP(cleanup_close) int theirs = -1;
         int pair[2], r = fd_pair(pair);
@@ -186,13 +186,13 @@ int helper_start(struct helper *h)
         h->peer.state = WIRE_OPEN;
         h->has_peer = true;
         h->stopping = false;
-        h->state = HELPER_STARTING;
+        h->state = SUBPROCESS_STARTING;
         /* Queued before there is anybody to read it: after the fork nothing may fail. */
         r = h->ops->greet(h);
         if (!r)
-                r = fork_helper(h, theirs);
+                r = fork_program(h, theirs);
         if (r < 0) {
-                h->state = HELPER_DOWN;
+                h->state = SUBPROCESS_DOWN;
                 peer_close(&h->peer);
                 return r;
         }
@@ -201,23 +201,23 @@ int helper_start(struct helper *h)
         return 0;
 }
 
-void helper_stop(struct helper *h)
+void subprocess_stop(struct subprocess *h)
 {
         h->stopping = true;
         end(h);
 }
 
-void helper_fini(struct helper *h)
+void subprocess_fini(struct subprocess *h)
 {
         if (!h->loop)
                 return;
-        helper_stop(h);
+        subprocess_stop(h);
         if (h->has_peer)
                 peer_fini(&h->peer);
         free(TAKE_PTR(h->program));
 }
 
-void helper_kill(struct helper *h)
+void subprocess_kill(struct subprocess *h)
 {
         if (h->pid)
                 kill(h->pid, SIGKILL);
