@@ -109,7 +109,7 @@ static int parse(struct command_line *cl, int argc, char **argv)
 }
 
 /* The helpers stand beside the program when it runs from its build directory, else in libexec. */
-static int find_spawner(char *out, size_t size)
+static int find_helper(const char *name, char *out, size_t size)
 {
         char self[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -117,10 +117,13 @@ static int find_spawner(char *out, size_t size)
         if (n < 0)
                 return error_origin(-errno);
         self[n] = 0;
-        snprintf(out, size, "%s/poppod-spawner", dirname(self));
+        snprintf(out, size, "%s/%s", dirname(self), name);
         if (access(out, X_OK) < 0)
-                snprintf(out, size, "%s/poppod-spawner", POPPO_LIBEXECDIR);
-        return access(out, X_OK) < 0 ? error_origin(-errno) : 0;
+                snprintf(out, size, "%s/%s", POPPO_LIBEXECDIR, name);
+        if (access(out, X_OK) == 0)
+                return 0;
+        fprintf(stderr, "poppod: %s is neither beside poppod nor in %s\n", name, POPPO_LIBEXECDIR);
+        return error_origin(-errno);
 }
 
 static int check_or_dump(const struct command_line *cl)
@@ -143,8 +146,8 @@ static int check_or_dump(const struct command_line *cl)
 
 int main(int argc, char **argv)
 {
-        static char spawner[PATH_MAX];
-        struct command_line cl = {.master.spawner_program = spawner};
+        static char spawner[PATH_MAX], loader[PATH_MAX];
+        struct command_line cl = {.master = {.spawner_program = spawner, .loader_program = loader}};
         int status;
 
         if (fd_fill_stdio() < 0)
@@ -155,9 +158,8 @@ int main(int argc, char **argv)
                 return status;
         if (cl.action != RUN)
                 return check_or_dump(&cl);
-        if (find_spawner(spawner, sizeof(spawner)) < 0) {
-                fprintf(stderr, "poppod: poppod-spawner is neither beside poppod nor in %s\n", POPPO_LIBEXECDIR);
+        if (find_helper("poppod-spawner", spawner, sizeof(spawner)) < 0 ||
+                find_helper("poppod-loader", loader, sizeof(loader)) < 0)
                 return EX_OSFILE;
-        }
         return master_main(&cl.master);
 }

@@ -175,12 +175,14 @@ static void on_spawn_failed(struct spawner_link *l, uint64_t token, const char *
 /* Whoever else becomes a child of the master must be named here. The spawner was reaped already. */
 static bool is_ours(void *arg, pid_t pid)
 {
-        return pool_has_pid(arg, pid);
+        const struct supervisor *s = arg;
+
+        return pid == s->loader.process.pid || pool_has_pid(&s->pool, pid);
 }
 
 static void on_spawner_lost(struct spawner_link *l)
 {
-        int n = strangers_end(is_ours, pool_of(l));
+        int n = strangers_end(is_ours, container_of(l, struct supervisor, spawner));
 
         if (n < 0)
                 log_warn("spawner-lost", "workers that it did not tell of cannot be looked for: %s", error_text(n));
@@ -310,11 +312,16 @@ static int start_parts(struct supervisor *s)
         const struct config_worker *w = &s->config.daemon.worker;
         struct wire_spawn_setup setup;
         char why[256];
+        int r;
 
         if (task_types_configure(&s->types, &s->config, why, sizeof(why)))
                 return error_origin(-E2BIG);
         dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, &dispatch_ops);
+        r = loader_link_init(&s->loader, &s->loop, s->options->loader_program, w, &worker_loader_ops);
+        if (r < 0)
+                return r;
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, &pool_ops);
+        s->pool.loader = &s->loader;
         supervisor_apply(s);
         supervisor_apply_projects(s, NULL);
         setup = spawner_setup(&s->config);
@@ -385,6 +392,7 @@ static void finish(struct supervisor *s)
         close_sessions(s);
         listener_close(&s->listener);
         spawner_link_fini(&s->spawner);
+        loader_link_fini(&s->loader);
         dispatch_fini(&s->dispatch);
         pool_fini(&s->pool);
         registry_fini(&s->registry);

@@ -8,6 +8,7 @@ struct master_options {
         const char *socket_path;     /* NULL: environment, configuration, default */
         const char *state_dir;       /* NULL: none */
         const char *spawner_program; /* path of poppod-spawner */
+        const char *loader_program;  /* of poppod-loader; NULL: modules cannot be loaded */
         int verbosity;               /* added to the configured log level */
 };
 

@@ -51,7 +51,7 @@ static int handle_failure(struct peer *p, uint64_t seq, struct bytes frame, stru
 
 static int handle_reply(struct peer *p, const struct wire_head *head, struct bytes frame, struct wire_refusal *why)
 {
-        const struct wire_message *m = p->ops->reply;
+        const struct wire_message *m = p->ops->reply_to ? p->ops->reply_to(head->seq) : p->ops->reply;
 
         if (!m || !head->has_seq || !(m->when & p->state))
                 return wire_refuse(why, WIRE_BAD_FRAME, "a reply to nothing");

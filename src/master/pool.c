@@ -122,7 +122,7 @@ int pool_start(struct pool *p, enum task_class class, struct worker *predecessor
 
 bool pool_may_start(const struct pool *p, enum task_class class, int64_t now)
 {
-        return !p->closing && p->spawner->state == SPAWNER_READY && !breaker_holds(&p->breakers[class], now);
+        return !p->closing && p->spawner->process.state == SUBPROCESS_READY && !breaker_holds(&p->breakers[class], now);
 }
 
 enum task_class pool_worst_class(const struct pool *p)
@@ -374,11 +374,11 @@ void pool_spawner_silent(struct worker *w)
 {
         struct pool *p = w->pool;
 
-        peer_drain(&p->spawner->peer);
-        if (w->state != WORKER_REQUESTED || p->spawner->state != SPAWNER_READY)
+        peer_drain(&p->spawner->process.peer);
+        if (w->state != WORKER_REQUESTED || p->spawner->process.state != SUBPROCESS_READY)
                 return;
         log_error("spawner", "did not answer within startTimeout");
-        spawner_link_kill(p->spawner);
+        subprocess_kill(&p->spawner->process);
 }
 
 void pool_spawner_lost(struct pool *p)

@@ -8,6 +8,7 @@
 #include "config/config.h"
 #include "master/autoscaler.h"
 #include "master/breaker.h"
+#include "master/loader_link.h"
 #include "master/spawner_link.h"
 #include "master/task_types.h"
 #include "master/worker.h"
@@ -41,6 +42,7 @@ struct pool {
         struct loop *loop;
         struct scheduler *scheduler;
         struct spawner_link *spawner;
+        struct loader_link *loader;
         const struct task_types *types;
         const struct config_worker *config; /* the live one */
         const struct pool_ops *ops;

@@ -82,6 +82,16 @@ static void apply_classes(struct supervisor *s)
         }
 }
 
+/* A start that fails is tried again, so what there is to say is said. */
+static void apply_roots(struct supervisor *s)
+{
+        const char *type = WIRE_MESSAGE(execute_module)->name;
+        int r = loader_link_configure(&s->loader, &config_task_type_find(&s->config, type, strlen(type))->roots);
+
+        if (r < 0)
+                log_error("loader", "%s cannot be started: %s", s->options->loader_program, error_text(r));
+}
+
 void supervisor_apply(struct supervisor *s)
 {
         struct scheduler_config settings = scheduler_settings(&s->config);
@@ -90,6 +100,7 @@ void supervisor_apply(struct supervisor *s)
         s->settings++;
         scheduler_configure(&s->scheduler, &settings, clock_now());
         apply_classes(s);
+        apply_roots(s);
         s->dispatch.retry = (struct retry_policy){.backoff = s->config.defaults.retry_backoff,
                 .delay_max = s->config.defaults.retry_delay_max * NS_PER_MS,
                 .jitter = s->config.defaults.retry_jitter};

@@ -222,13 +222,13 @@ static const char *state_name(const struct supervisor *s)
         return names[s->state];
 }
 
-static void write_spawner(struct pack *p, const struct spawner_link *s)
+static void write_process(struct pack *p, const char *name, const struct subprocess *h)
 {
-        pack_text(p, "spawner");
-        pack_map(p, 2u + (s->pid != 0));
-        write_pid(p, s->pid);
-        pack_entry_text(p, "state", spawner_state_name(s->state));
-        pack_entry_uint(p, "restarts", s->restarts);
+        pack_text(p, name);
+        pack_map(p, 2u + (h->pid != 0));
+        write_pid(p, h->pid);
+        pack_entry_text(p, "state", subprocess_state_name(h->state));
+        pack_entry_uint(p, "restarts", h->restarts);
 }
 
 static void write_failures(struct pack *p, const struct breaker *b)
@@ -267,8 +267,9 @@ static void write_breaker(struct pack *p, const struct pool *pool)
 static void write_daemon(struct pack *p, const struct supervisor *s)
 {
         const char *config = s->options->config_path;
+        bool loads = loader_link_is_wanted(&s->loader);
 
-        pack_map(p, 9u + (config != NULL));
+        pack_map(p, 9u + (config != NULL) + loads);
         pack_entry_text(p, "version", POPPO_VERSION);
         pack_entry_int(p, "pid", getpid());
         pack_entry_text(p, "state", state_name(s));
@@ -278,7 +279,9 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         pack_entry_uint(p, "clients", s->n_sessions);
         if (config)
                 pack_entry_text(p, "config", config);
-        write_spawner(p, &s->spawner);
+        write_process(p, "spawner", &s->spawner.process);
+        if (loads)
+                write_process(p, "loader", &s->loader.process);
         write_breaker(p, &s->pool);
 }
 

@@ -5,12 +5,7 @@
  */
 #pragma once
 
-#include "config/config.h"
-#include "master/peer.h"
-
-#include <sys/types.h>
-
-enum spawner_state { SPAWNER_DOWN, SPAWNER_STARTING, SPAWNER_READY };
+#include "master/subprocess.h"
 
 struct spawner_link;
 
@@ -25,23 +20,12 @@ struct spawner_link_ops {
 };
 
 struct spawner_link {
-        struct loop *loop;
+        struct subprocess process;
         const struct spawner_link_ops *ops;
-        char *program; /* path of poppod-spawner */
         struct wire_spawn_setup setup;
-        struct peer peer;
-        bool has_peer;
-        enum spawner_state state;
-        pid_t pid;
-        struct ev_timer restart;
-        struct ev_timer patience; /* with one that starts */
-        int64_t start_timeout_ms;
-        int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
-        uint64_t restarts;
-        bool stopping;
 };
 
-/* Its times come from the workers' configuration. */
+/* Starts it, too. Its times come from the workers' configuration. */
 int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
         const struct config_worker *config, const struct spawner_link_ops *ops);
 /* Ends the spawner and waits for it. Harmless on a zeroed struct. */
@@ -49,8 +33,3 @@ void spawner_link_fini(struct spawner_link *s);
 
 /* Asks for a worker. -EAGAIN while the spawner is not ready. */
 int spawner_link_request(struct spawner_link *s, uint64_t token, const struct wire_spawn *body);
-
-/* For a spawner that does not answer; a new one follows. */
-void spawner_link_kill(struct spawner_link *s);
-
-const char *spawner_state_name(enum spawner_state state);

@@ -7,6 +7,7 @@
 #include "config/config.h"
 #include "master/dispatch.h"
 #include "master/listener.h"
+#include "master/loader_link.h"
 #include "master/loop.h"
 #include "master/master.h"
 #include "master/pool.h"
@@ -28,6 +29,7 @@ struct supervisor {
         struct loop loop;
         struct listener listener;
         struct spawner_link spawner;
+        struct loader_link loader;
         struct scheduler scheduler;
         struct registry registry;
         struct pool pool;

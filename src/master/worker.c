@@ -72,6 +72,7 @@ struct worker_run *worker_run_of(struct worker *w, const struct task *t)
 void worker_run_over(struct worker_run *r)
 {
         ev_timer_stop(r->worker->pool->loop->ev, &r->deadline);
+        asker_forget(&r->worker->asker);
         r->number = 0;
         r->followed = false;
         r->output_bytes = 0;
@@ -272,6 +273,8 @@ static const struct peer_handler handlers[WIRE_IDS] = {
         [WIRE_ID_worker_beat] = {on_beat},
         [WIRE_ID_worker_output] = {on_output},
         [WIRE_ID_worker_run_reply] = {on_run_reply},
+        [WIRE_ID_load] = {worker_on_load},
+        [WIRE_ID_check] = {worker_on_check},
 };
 
 static int on_failure(struct peer *p, uint64_t seq, const struct wire_failure *f, struct wire_refusal *why)
@@ -364,6 +367,7 @@ static void on_death(struct ev_loop *ev, struct ev_io *io, int events)
         peer_close(&w->peer);
         close(w->pidfd);
         w->pidfd = -1;
+        asker_forget(&w->asker);
         pool_worker_died(w, &death);
         loop_bury(w->pool->loop, &w->grave);
 }
@@ -402,6 +406,7 @@ struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot, enu
         w->grave.bury = bury;
         list_init(&w->node);
         list_init(&w->seat.runs);
+        asker_init(&w->asker);
         ev_init(&w->death, on_death);
         ev_init(&w->watch, on_watch);
         w->death.data = w->watch.data = w;

@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "master/loader_link.h"
 #include "master/peer.h"
 #include "master/scheduler.h"
 #include "master/verdict.h"
@@ -47,6 +48,7 @@ struct worker {
         int pidfd;
         struct peer peer;
         bool has_peer;
+        struct asker asker; /* what its run asks the loader */
         struct ev_io death;
         struct ev_timer watch;    /* what is due next: ready, a heartbeat, the end */
         int64_t requested_at, last_heard;
@@ -95,3 +97,10 @@ void worker_end(struct worker *w, const char *reason);
 void worker_kill(struct worker *w, enum wire_code verdict, const char *reason);
 
 const char *worker_state_name(const struct worker *w);
+
+/* ---- between a worker and the loader (worker_loads.c) ---- */
+
+extern const struct loader_link_ops worker_loader_ops;
+
+int worker_on_load(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why);
+int worker_on_check(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why);

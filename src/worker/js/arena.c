@@ -13,12 +13,13 @@
 /* Free in an ordinary process, and outside of the sanitizers' shadow. */
 #define ARENA_ADDRESS ((void *)UINT64_C(0x200000000000))
 
-/* Wiped by hand up to here, so that the next task finds its pages warm; given back to the kernel beyond. */
-enum { WARM_BYTES = 256 * 1024, PAGE_BYTES = 4096 };
+/* Wiped by hand up to here, so that the next task finds its pages warm; given back to the kernel beyond. What
+ * the largest image covers stays warm as well, within reason: it comes back. */
+enum { WARM_BYTES = 256 * 1024, REACH_MAX = 8 * 1024 * 1024, PAGE_BYTES = 4096 };
 
 static struct {
         struct heap *heap; /* at the arena's first byte */
-        size_t counted_above;
+        size_t counted_above, reach;
 } arena;
 
 int arena_map(size_t size)
@@ -55,7 +56,8 @@ void arena_free(void *udata, void *p)
 
 static void wipe(uint8_t *from, uint8_t *to)
 {
-        uintptr_t page = ((uintptr_t)from + WARM_BYTES + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
+        uintptr_t warm = (uintptr_t)from + WARM_BYTES, reached = (uintptr_t)arena.heap + arena.reach;
+        uintptr_t page = ((warm > reached ? warm : reached) + PAGE_BYTES - 1) & ~(uintptr_t)(PAGE_BYTES - 1);
         uint8_t *cold = (uint8_t *)page;
 
         if (cold < to) {
@@ -85,6 +87,8 @@ int arena_keep(struct arena_image *image)
         memcpy(bytes, h, n);
         ((struct heap *)bytes)->peak = h->used;
         *image = (struct arena_image){bytes, n, h->used};
+        if (n > arena.reach)
+                arena.reach = n < REACH_MAX ? n : REACH_MAX;
         if (mprotect(bytes, n, PROT_READ) < 0) {
                 int r = error_origin(-errno);
 

@@ -2,6 +2,7 @@
  * `data`. */
 #include "worker/js/failure.h"
 
+#include "worker/js/require_error.h"
 #include "worker/js/text.h"
 #include "worker/js/value_out.h"
 
@@ -71,6 +72,9 @@ static void describe_other(duk_context *ctx, struct outcome *out)
 
 static duk_ret_t describe(duk_context *ctx, void *udata)
 {
+        struct outcome *out = udata;
+
+        out->code = require_code(ctx, out->code);
         if (duk_is_error(ctx, -1))
                 describe_error(ctx, udata);
         else

@@ -8,102 +8,22 @@
 #include "worker/js/require.h"
 
 #include "worker/js/builtins.h"
+#include "worker/js/compile.h"
 #include "worker/js/jobs.h"
 #include "worker/js/loads.h"
+#include "worker/js/request.h"
+#include "worker/js/require_error.h"
 #include "worker/js/text.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { NAME_MAX_BYTES = 4095, SLOTS = 24, NO_ROOT = -1 };
+enum { SLOTS = 24 };
 
-#define HIDDEN_CODE DUK_HIDDEN_SYMBOL("code")
 #define HIDDEN_ROOT DUK_HIDDEN_SYMBOL("root")
 #define HIDDEN_PATH DUK_HIDDEN_SYMBOL("path")
 
 static const char modules_key[] = "modules", asked_key[] = "asked";
-
-/* Of the module that is being compiled; outside of the arena, since a text of the engine's would leave a hole
- * of its size in the image. */
-static struct buf source;
-
-void require_forget(void)
-{
-        if (source.len)
-                memset(source.data, 0, source.len);
-        source.len = 0;
-        buf_shrink(&source, 1024 * 1024);
-}
-
-/* ---- errors ---- */
-
-enum wire_code require_code(duk_context *ctx, enum wire_code other)
-{
-        enum wire_code code = other;
-
-        if (!duk_is_object(ctx, -1))
-                return other;
-        if (duk_get_prop_literal(ctx, -1, HIDDEN_CODE))
-                code = (enum wire_code)duk_get_int(ctx, -1);
-        duk_pop(ctx);
-        return code;
-}
-
-/* Marks the error on top; `code` is what packages look at that can do without a module. */
-static void mark_error(duk_context *ctx, enum wire_code code)
-{
-        duk_push_int(ctx, code);
-        duk_put_prop_literal(ctx, -2, HIDDEN_CODE);
-        duk_push_string(ctx, wire_codes[code].name);
-        duk_put_prop_literal(ctx, -2, "code");
-}
-
-static _Noreturn void throw_marked(duk_context *ctx, enum wire_code code)
-{
-        mark_error(ctx, code);
-        (void)duk_throw(ctx);
-        __builtin_unreachable();
-}
-
-/* Pushes " (required by FILE:LINE)" for the call of require() that is being made; nothing for a task's. */
-static void push_caller(duk_context *ctx)
-{
-        const char *file;
-        int line;
-
-        duk_inspect_callstack_entry(ctx, -2);
-        if (!duk_is_object(ctx, -1)) {
-                duk_pop(ctx);
-                duk_push_literal(ctx, "");
-                return;
-        }
-        duk_get_prop_literal(ctx, -1, "lineNumber");
-        line = duk_get_int(ctx, -1);
-        duk_get_prop_literal(ctx, -2, "function");
-        duk_get_prop_literal(ctx, -1, "fileName");
-        file = duk_get_string(ctx, -1);
-        duk_push_sprintf(ctx, " (required by %s:%d)", file ? file : "?", line);
-        duk_replace(ctx, -5);
-        duk_pop_3(ctx);
-}
-
-/* The reason is no text of the engine's: it comes from the loader. */
-static _Noreturn void throw_unavailable(
-        duk_context *ctx, enum wire_code code, struct bytes name, struct bytes reason)
-{
-        duk_push_literal(ctx, "cannot find module \"");
-        text_push(ctx, name);
-        duk_push_literal(ctx, "\"");
-        push_caller(ctx);
-        duk_push_literal(ctx, ": ");
-        text_push(ctx, reason);
-        duk_concat(ctx, 6);
-        duk_push_error_object(ctx, DUK_ERR_ERROR, "%s", "");
-        duk_swap_top(ctx, -2);
-        duk_put_prop_literal(ctx, -2, "message");
-        throw_marked(ctx, code);
-}
 
 /* ---- tables ---- */
 
@@ -138,104 +58,15 @@ static void put_into(duk_context *ctx, const char *table, duk_idx_t module)
         duk_pop(ctx);
 }
 
-static void push_id(duk_context *ctx, unsigned int root, struct bytes path)
-{
-        duk_push_sprintf(ctx, "%u:", root);
-        text_push(ctx, path);
-        duk_concat(ctx, 2);
-}
-
-/* ---- who asks for what ---- */
-
-/* A call of require(): the name, and the file that the function belongs to. */
-struct request {
-        struct bytes name, path;
-        int root; /* NO_ROOT: a built-in module's or a task's */
-};
-
-static bool is_relative(struct bytes name)
-{
-        return name.len && name.data[0] == '.' &&
-               (name.len == 1 || name.data[1] == '/' ||
-                       (name.data[1] == '.' && (name.len == 2 || name.data[2] == '/')));
-}
-
-static struct bytes directory_of(struct bytes path)
-{
-        const uint8_t *slash = path.len ? memrchr(path.data, '/', path.len) : NULL;
-
-        return (struct bytes){path.data, slash ? (size_t)(slash - path.data) : 0};
-}
-
-enum { LEAVES = -1 };
-
-/* Goes on from the first n bytes along a relative name, as the loader will; LEAVES the root, or the new
- * length. */
-static int walk(char *out, int n, struct bytes name)
-{
-        size_t at = 0;
-
-        while (at < name.len) {
-                const uint8_t *slash = memchr(name.data + at, '/', name.len - at);
-                size_t end = slash ? (size_t)(slash - name.data) : name.len, len = end - at;
-                const char *part = (const char *)name.data + at;
-
-                at = end + 1;
-                if (!len || (len == 1 && *part == '.'))
-                        continue;
-                if (len == 2 && !memcmp(part, "..", 2)) {
-                        if (!n)
-                                return LEAVES;
-                        while (n && out[--n] != '/')
-                                ;
-                        continue;
-                }
-                if (n)
-                        out[n++] = '/';
-                memcpy(out + n, part, len);
-                n += (int)len;
-        }
-        return n;
-}
-
-/* Such a name is a directory's, and another one's than without its end. */
-static bool ends_as_directory(struct bytes name)
-{
-        const uint8_t *slash = memrchr(name.data, '/', name.len);
-        size_t last = slash ? name.len - 1 - (size_t)(slash - name.data) : name.len;
-
-        return !last || (last <= 2 && !memcmp(name.data + name.len - last, "..", last));
-}
-
-/* Pushes what this request is known by: a relative name by where it leads, any other one by the directory
- * that it is asked for in. */
-static void push_key(duk_context *ctx, const struct request *q)
-{
-        struct bytes dir = directory_of(q->path);
-        char out[2 * NAME_MAX_BYTES + 4];
-        int n = LEAVES;
-
-        if (dir.len)
-                memcpy(out, dir.data, dir.len);
-        if (is_relative(q->name))
-                n = walk(out, (int)dir.len, q->name);
-        if (n == LEAVES) {
-                n = (int)dir.len;
-                out[n++] = ':';
-                memcpy(out + n, q->name.data, q->name.len);
-                n += (int)q->name.len;
-        } else if (ends_as_directory(q->name)) {
-                out[n++] = '/';
-        }
-        push_id(ctx, (unsigned int)q->root, (struct bytes){(const uint8_t *)out, (size_t)n});
-}
-
 /* ---- a module's object and function ---- */
+
+static const char around_file[] = "(function (exports, require, module, __filename, __dirname) {";
+static const char around_builtin[] = "(function (exports, require, module, native) {";
 
 static duk_ret_t js_require(duk_context *ctx);
 static duk_ret_t js_resolve(duk_context *ctx);
 
-/* A function with a hidden mark of whose it is: root and path, NO_ROOT for a built-in module. */
+/* A function with a hidden mark of whose it is: root and path, REQUEST_NO_ROOT for a built-in module. */
 static void push_marked(duk_context *ctx, duk_c_function f, const struct request *of)
 {
         duk_push_c_function(ctx, f, 1);
@@ -282,122 +113,11 @@ static void push_module(duk_context *ctx, struct bytes path)
         duk_put_prop_literal(ctx, -2, "parent");
 }
 
-/* The lines stay as they are: what is put around the text ends none before its first. */
-static void fill_source(duk_context *ctx, const char *before, struct bytes text)
-{
-        static const char after[] = "\n})", bom[] = "\xef\xbb\xbf", script[] = "#!";
-        size_t head;
-        int r;
-
-        if (text.len >= 3 && !memcmp(text.data, bom, 3))
-                text = (struct bytes){text.data + 3, text.len - 3};
-        require_forget();
-        r = buf_append(&source, before, strlen(before));
-        head = source.len;
-        if (!r)
-                r = text_append_engine(&source, text);
-        if (!r)
-                r = buf_append(&source, after, sizeof(after) - 1);
-        if (r)
-                (void)duk_error(ctx, DUK_ERR_RANGE_ERROR, "there is no memory for the module's text");
-        if (text.len >= 2 && !memcmp(text.data, script, 2))
-                memcpy(source.data + head, "//", 2);
-}
-
-/* The parser says "... (line 3)", the one who reads it wants "... (lib/sum.js:3)". */
-static void name_file_in_message(duk_context *ctx, struct bytes path)
-{
-        static const char mark[] = " (line ";
-        const char *message, *at;
-        duk_idx_t error = duk_get_top_index(ctx);
-        size_t n;
-
-        duk_get_prop_literal(ctx, error, "message");
-        message = duk_get_lstring(ctx, -1, &n);
-        at = message ? strstr(message, mark) : NULL;
-        if (at) {
-                duk_push_lstring(ctx, message, (size_t)(at - message));
-                duk_push_literal(ctx, " (");
-                text_push(ctx, path);
-                duk_push_literal(ctx, ":");
-                duk_push_string(ctx, at + sizeof(mark) - 1);
-                duk_concat(ctx, 5);
-                duk_put_prop_literal(ctx, error, "message");
-        }
-        duk_set_top(ctx, error + 1);
-}
-
-static void throw_syntax_error(duk_context *ctx, struct bytes path)
-{
-        /* For want of memory the error is one without a place in the text. */
-        if (duk_get_error_code(ctx, -1) == DUK_ERR_SYNTAX_ERROR) {
-                name_file_in_message(ctx, path);
-                mark_error(ctx, WIRE_SYNTAX_ERROR);
-        }
-        (void)duk_throw(ctx);
-}
-
-static const char around_file[] = "(function (exports, require, module, __filename, __dirname) {";
-static const char around_builtin[] = "(function (exports, require, module, native) {";
-
-/* Pushes the function around the module's text. */
-static void push_function(duk_context *ctx, const char *before, struct bytes file_name, struct bytes text)
-{
-        int r;
-
-        fill_source(ctx, before, text);
-        text_push(ctx, file_name);
-        r = duk_pcompile_lstring_filename(ctx, DUK_COMPILE_EVAL, (const char *)source.data, source.len);
-        require_forget();
-        if (r != DUK_EXEC_SUCCESS)
-                throw_syntax_error(ctx, file_name);
-        duk_call(ctx, 0);
-}
-
-/* ---- JSON ---- */
-
-static duk_ret_t decode_json(duk_context *ctx, void *udata)
-{
-        (void)udata;
-        duk_json_decode(ctx, -1);
-        return 1;
-}
-
-static int line_at(struct bytes text, size_t offset)
-{
-        int line = 1;
-
-        for (size_t i = 0; i < offset && i < text.len; i++)
-                line += text.data[i] == '\n';
-        return line;
-}
-
-/* "... (at offset 12)" is not how people find a place in a file. */
-static _Noreturn void throw_json_error(duk_context *ctx, struct bytes path, struct bytes text)
-{
-        const char *message = duk_safe_to_string(ctx, -1), *at = strstr(message, "(at offset ");
-        unsigned long offset = at ? strtoul(at + 11, NULL, 10) : 0;
-
-        duk_push_error_object(ctx, DUK_ERR_SYNTAX_ERROR, "invalid JSON (%.*s:%d)", (int)path.len,
-                (const char *)path.data, line_at(text, offset));
-        throw_marked(ctx, WIRE_SYNTAX_ERROR);
-}
-
-static void fill_json(duk_context *ctx, duk_idx_t module, struct bytes path, struct bytes text)
-{
-        if (text.len >= 3 && !memcmp(text.data, "\xef\xbb\xbf", 3))
-                text = (struct bytes){text.data + 3, text.len - 3};
-        text_push(ctx, text);
-        if (duk_safe_call(ctx, decode_json, NULL, 1, 1) != DUK_EXEC_SUCCESS)
-                throw_json_error(ctx, path, text);
-        duk_put_prop_literal(ctx, module, "exports");
-}
-
 /* ---- running ---- */
 
-/* Calls the module's function at idx: (exports, require, module, __filename, __dirname), with exports as
+/* Calls the module's function on top: (exports, require, module, __filename, __dirname), with exports as
  * this. */
-static int run_function(duk_context *ctx, duk_idx_t module, const struct request *of)
+static void run_function(duk_context *ctx, duk_idx_t module, const struct request *of)
 {
         duk_get_prop_literal(ctx, module, "exports");
         duk_dup_top(ctx);
@@ -406,8 +126,34 @@ static int run_function(duk_context *ctx, duk_idx_t module, const struct request
         duk_put_prop_literal(ctx, module, "require");
         duk_dup(ctx, module);
         push_file_name(ctx, of->path);
-        push_file_name(ctx, directory_of(of->path));
-        return duk_pcall_method(ctx, 5);
+        push_file_name(ctx, request_directory(of->path));
+        duk_call_method(ctx, 5);
+}
+
+struct loading {
+        const struct wire_load_reply
+                *answer; /* good only until the next question: nothing runs before it is used up */
+        duk_idx_t module;
+};
+
+static duk_ret_t fill_module(duk_context *ctx, void *udata)
+{
+        const struct loading *l = udata;
+        struct request of = {.root = (int)l->answer->root};
+
+        duk_require_stack(ctx, SLOTS);
+        text_push(ctx, l->answer->path);
+        of.path = text_at(ctx, -1);
+        if (wire_str_is(wire_word("missing|js|json", l->answer->kind), "json")) {
+                compile_push_json(ctx, of.path, l->answer->source);
+                duk_put_prop_literal(ctx, l->module, "exports");
+        } else {
+                compile_push_function(ctx, around_file, of.path, l->answer->source);
+                run_function(ctx, l->module, &of);
+        }
+        duk_push_true(ctx);
+        duk_put_prop_literal(ctx, l->module, "loaded");
+        return 0;
 }
 
 /* One that throws is not there any more, and is loaded anew by whoever asks next. */
@@ -422,33 +168,21 @@ static void forget_module(duk_context *ctx, duk_idx_t key, duk_idx_t asked)
         duk_pop_2(ctx);
 }
 
-/* The loader's answer is good only until the next question: text and path are taken before anything runs. */
+/* Pushes the module object. It is in the tables before it is filled, so that cycles end. */
 static void load_file(duk_context *ctx, const struct wire_load_reply *a, duk_idx_t key, duk_idx_t asked)
 {
-        duk_idx_t module = duk_get_top(ctx);
-        struct request of = {.root = (int)a->root};
-        int thrown;
+        struct loading l = {a, duk_get_top(ctx)};
 
         push_module(ctx, a->path);
         duk_dup(ctx, key);
-        put_into(ctx, modules_key, module);
+        put_into(ctx, modules_key, l.module);
         duk_dup(ctx, asked);
-        put_into(ctx, asked_key, module);
-        text_push(ctx, a->path);
-        of.path = text_at(ctx, -1);
-        if (wire_str_is(wire_word("missing|js|json", a->kind), "json")) {
-                fill_json(ctx, module, of.path, a->source);
-        } else {
-                push_function(ctx, around_file, of.path, a->source);
-                thrown = run_function(ctx, module, &of);
-                if (thrown) {
-                        forget_module(ctx, key, asked);
-                        (void)duk_throw(ctx);
-                }
+        put_into(ctx, asked_key, l.module);
+        if (duk_safe_call(ctx, fill_module, &l, 0, 1) != DUK_EXEC_SUCCESS) {
+                forget_module(ctx, key, asked);
+                (void)duk_throw(ctx);
         }
-        duk_push_true(ctx);
-        duk_put_prop_literal(ctx, module, "loaded");
-        duk_set_top(ctx, module + 1);
+        duk_pop(ctx);
 }
 
 /* As the engine spells it, so as UTF-8 never longer. */
@@ -460,21 +194,21 @@ static struct bytes as_utf8(uint8_t *room, struct bytes s)
 
 static void ask(duk_context *ctx, const struct request *q, struct wire_load_reply *a)
 {
-        uint8_t name[NAME_MAX_BYTES], path[NAME_MAX_BYTES];
+        uint8_t name[REQUEST_BYTES], path[REQUEST_BYTES];
         struct wire_load question = {0};
         struct wire_refusal why;
 
         WIRE_SET(&question, load, name, as_utf8(name, q->name));
-        if (q->root != NO_ROOT) {
+        if (q->root != REQUEST_NO_ROOT) {
                 WIRE_SET(&question, load, root, (uint64_t)q->root);
                 WIRE_SET(&question, load, from, as_utf8(path, q->path));
         }
         if (loads_ask(&question, a, &why))
-                throw_unavailable(ctx, why.code, q->name, wire_str(why.message));
+                require_throw_unavailable(ctx, why.code, q->name, wire_str(why.message));
         if (!a->kind)
-                throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, q->name, a->why);
+                require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, q->name, a->why);
         if (!WIRE_HAS(a, load_reply, path) || !WIRE_HAS(a, load_reply, source))
-                throw_unavailable(
+                require_throw_unavailable(
                         ctx, WIRE_LOADER_UNAVAILABLE, q->name, wire_str("the answer made no sense"));
 }
 
@@ -484,14 +218,14 @@ static void push_file(duk_context *ctx, const struct request *q)
         struct wire_load_reply a;
         duk_idx_t asked = duk_get_top(ctx);
 
-        push_key(ctx, q);
+        request_push_key(ctx, q);
         duk_dup_top(ctx);
         if (take_from(ctx, asked_key)) {
                 duk_remove(ctx, asked);
                 return;
         }
         ask(ctx, q, &a);
-        push_id(ctx, (unsigned int)a.root, a.path);
+        request_push_id(ctx, (unsigned int)a.root, a.path);
         duk_dup_top(ctx);
         if (take_from(ctx, modules_key)) {
                 duk_dup(ctx, asked);
@@ -513,7 +247,7 @@ static void push_natives(duk_context *ctx)
 
 static void load_builtin(duk_context *ctx, const struct builtin *b)
 {
-        const struct request of = {.root = NO_ROOT};
+        const struct request of = {.root = REQUEST_NO_ROOT};
         duk_idx_t module = duk_get_top(ctx);
         char file_name[64];
 
@@ -521,7 +255,7 @@ static void load_builtin(duk_context *ctx, const struct builtin *b)
         push_module(ctx, wire_str(b->name));
         duk_push_string(ctx, file_name);
         put_into(ctx, modules_key, module);
-        push_function(ctx, around_builtin, wire_str(file_name), b->source);
+        compile_push_function(ctx, around_builtin, wire_str(file_name), b->source);
         duk_get_prop_literal(ctx, module, "exports");
         push_require(ctx, &of);
         duk_dup(ctx, module);
@@ -546,7 +280,7 @@ static void push_requested(duk_context *ctx, const struct request *q)
         if (b)
                 push_builtin(ctx, b);
         else if (builtin_is_withheld(q->name))
-                throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, q->name,
+                require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, q->name,
                         wire_str("this module of Node's is not available in the sandbox"));
         else
                 push_file(ctx, q);
@@ -566,8 +300,8 @@ static void read_request(duk_context *ctx, struct request *q)
         q->root = duk_get_int(ctx, -1);
         duk_get_prop_literal(ctx, -2, HIDDEN_PATH);
         q->path = text_at(ctx, -1);
-        if (q->name.len > NAME_MAX_BYTES || q->path.len > NAME_MAX_BYTES)
-                throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, (struct bytes){q->name.data, 64},
+        if (q->name.len > REQUEST_BYTES || q->path.len > REQUEST_BYTES)
+                require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, (struct bytes){q->name.data, 64},
                         wire_str("the name is too long"));
 }
 
@@ -601,7 +335,7 @@ static duk_ret_t js_resolve(duk_context *ctx)
 
 void require_entry(duk_context *ctx, struct bytes name)
 {
-        const struct request q = {.name = name, .root = NO_ROOT};
+        const struct request q = {.name = name, .root = REQUEST_NO_ROOT};
 
         push_requested(ctx, &q);
         duk_get_prop_literal(ctx, -1, "exports");

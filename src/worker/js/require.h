@@ -5,7 +5,6 @@
 #pragma once
 
 #include "base/buf.h"
-#include "wire/message.h"
 
 #include <duktape.h>
 
@@ -14,10 +13,3 @@ void require_install(duk_context *ctx);
 
 /* Pushes the exports of what a task names. Throws. */
 void require_entry(duk_context *ctx, struct bytes name);
-
-/* Wipes what compiling left outside of the arena. */
-void require_forget(void);
-
-/* The code that an error of require()'s on top of the stack stands for; `other` for any other thrown value.
- */
-enum wire_code require_code(duk_context *ctx, enum wire_code other);

@@ -11,11 +11,11 @@
 #include "wire/pack.h"
 #include "worker/js/arena.h"
 #include "worker/js/await.h"
+#include "worker/js/compile.h"
 #include "worker/js/failure.h"
 #include "worker/js/line.h"
 #include "worker/js/loads.h"
 #include "worker/js/module.h"
-#include "worker/js/require.h"
 #include "worker/js/source.h"
 #include "worker/js/value_in.h"
 #include "worker/js/value_out.h"
@@ -153,9 +153,7 @@ static bool protect(duk_context *ctx, struct task *t, duk_safe_call_function bod
                 return true;
         }
         if (!arena_denied())
-                failure_describe(ctx,
-                        require_code(ctx, source_is_compiling() ? WIRE_SYNTAX_ERROR : WIRE_TASK_ERROR),
-                        t->out);
+                failure_describe(ctx, source_is_compiling() ? WIRE_SYNTAX_ERROR : WIRE_TASK_ERROR, t->out);
         /* Asked again: the description may be what had no room. */
         if (arena_denied())
                 outcome_fail(t->out, WIRE_OUT_OF_MEMORY, "the task needed more than its memory limit");
@@ -267,7 +265,7 @@ void task_forget(void)
                 memset(kept.data, 0, kept.len);
         kept.len = 0;
         buf_shrink(&kept, KEEP_BYTES);
-        require_forget();
+        compile_forget();
 }
 
 void task_run(struct bytes map, const struct deadline_limits *limits, struct outcome *out)

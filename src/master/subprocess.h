@@ -1,0 +1,72 @@
+/*
+ * A process that the master starts for itself, with a channel on its descriptor 3: started by fork and exec,
+ * reaped here, and started again with growing pauses when it dies. What it is for is its owner's business
+ * (spawner_link.h, loader_link.h).
+ */
+#pragma once
+
+#include "config/config.h"
+#include "master/peer.h"
+
+#include <sys/types.h>
+
+enum subprocess_state { SUBPROCESS_DOWN, SUBPROCESS_STARTING, SUBPROCESS_READY };
+
+struct subprocess;
+
+struct subprocess_ops {
+        const char *name, *lost; /* in the log: who, and the event of its death */
+        const struct peer_ops
+                *peer; /* on_refused and on_closed are subprocess_on_refused and subprocess_on_closed */
+        size_t frame_max, out_max;
+        bool takes_fds;
+        /* Queues its first message, before there is anybody to read it. */
+        int (*greet)(struct subprocess *);
+        /* In the child, before the program starts. May be NULL. */
+        void (*prepare)(const struct subprocess *);
+        /* It died: whatever was under way with it is void. */
+        void (*on_lost)(struct subprocess *);
+};
+
+struct subprocess {
+        struct loop *loop;
+        const struct subprocess_ops *ops;
+        char *program; /* its path */
+        struct peer peer;
+        bool has_peer;
+        enum subprocess_state state;
+        pid_t pid;
+        struct ev_timer restart;
+        struct ev_timer patience; /* with one that starts */
+        int64_t start_timeout_ms;
+        int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
+        uint64_t restarts;
+        bool stopping;
+};
+
+/* Starts nothing yet. Its times come from the workers' configuration. -ENOMEM. */
+int subprocess_init(struct subprocess *h, struct loop *loop, const char *program,
+        const struct config_worker *config, const struct subprocess_ops *ops);
+/* Ends it and waits for it. Harmless on a zeroed struct. */
+void subprocess_fini(struct subprocess *h);
+
+int subprocess_start(struct subprocess *h);
+/* After a start that failed: again, with growing pauses. */
+void subprocess_start_later(struct subprocess *h);
+/* Ends it for now, and waits: without on_lost, and none follows. */
+void subprocess_stop(struct subprocess *h);
+/* For one that does not answer; a new one follows. */
+void subprocess_kill(struct subprocess *h);
+
+/* It has said that it is ready. */
+void subprocess_is_ready(struct subprocess *h);
+
+void subprocess_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal);
+void subprocess_on_closed(struct peer *p, const char *reason);
+
+const char *subprocess_state_name(enum subprocess_state state);
+
+static inline struct subprocess *subprocess_of_peer(struct peer *p)
+{
+        return container_of(p, struct subprocess, peer);
+}
