@@ -9,6 +9,7 @@
 #include "master/listener.h"
 #include "master/loop.h"
 #include "master/master.h"
+#include "master/metrics.h"
 #include "master/pool.h"
 #include "master/registry.h"
 #include "master/scheduler.h"
@@ -31,6 +32,7 @@ struct supervisor {
         struct scheduler scheduler;
         struct registry registry;
         struct pool pool;
+        struct metrics metrics;
         struct dispatch dispatch;
         struct ev_signal signals[SUPERVISOR_SIGNALS];
         struct ev_timer shutdown;
