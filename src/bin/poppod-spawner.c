@@ -2,6 +2,7 @@
 #include "spawner/spawner.h"
 #include "worker/http/class.h"
 #include "worker/js/worker.h"
+#include "worker/plugin/worker.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@ static const struct spawner_class classes[] = {
                 .nonblocking = true,
                 .load = class_http_load,
                 .run = class_http_run},
+        {.name = "plugin", .prepare = worker_plugin_prepare, .handlers = true, .load = worker_plugin_load,
+                .run = worker_plugin_run},
 };
 
 int main(void)

@@ -22,7 +22,7 @@ static void add_number(struct table *t, const char *name, const json_t *v)
 /* "resize.frames", and of a histogram its parts: "resize.seconds.count". */
 static void add_metric(struct table *t, const char *type, const char *name, json_t *metric)
 {
-        static const char *const parts[] = {"value", "count", "sum", "min", "max"};
+        static const char *const parts[] = {"value", "count", "sum", "min", "max", "p50", "p90", "p99"};
         char label[192];
 
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {

@@ -113,6 +113,17 @@ static void on_output(struct pool *p, struct worker_run *r, const struct wire_wo
         session_task_output(r->run.task, output);
 }
 
+/* A measurement that there is no memory for is no reason to lose a worker. */
+static int on_metric(struct pool *p, struct worker *w, const struct wire_worker_metric *metric, struct wire_refusal *why)
+{
+        struct supervisor *s = container_of(p, struct supervisor, pool);
+        int r = metrics_take(&s->metrics, (unsigned int)w->class - CLASS_HANDLERS, metric, why);
+
+        if (r < 0)
+                log_warn("metric", "no memory for a metric of %s", task_types_class_name(&s->types, (enum task_class)w->class));
+        return r > 0;
+}
+
 static struct buf *empty_settings(struct supervisor *s)
 {
         buf_consume(&s->settings_scratch, buf_size(&s->settings_scratch));
@@ -192,7 +203,8 @@ static void on_spawner_lost(struct spawner_link *l)
 }
 
 static const struct pool_ops pool_ops = {
-        .on_attempt_ended = on_attempt_ended, .on_output = on_output, .describe_handler = describe_handler};
+        .on_attempt_ended = on_attempt_ended, .on_output = on_output, .on_metric = on_metric,
+        .describe_handler = describe_handler};
 static const struct dispatch_ops dispatch_ops = {.on_task_ended = on_task_ended, .configure = configure};
 static const struct spawner_link_ops spawner_ops = {.on_ready = on_spawner_ready, .on_spawned = on_spawned,
         .on_failed = on_spawn_failed, .on_lost = on_spawner_lost};
@@ -404,6 +416,7 @@ static void finish(struct supervisor *s)
         loop_fini(&s->loop);
         buf_fini(&s->scratch);
         buf_fini(&s->settings_scratch);
+        metrics_fini(&s->metrics);
         config_fini(&s->config);
 }
 

@@ -33,6 +33,8 @@ struct pool_ops {
         void (*on_attempt_ended)(struct pool *, struct worker_run *, const struct attempt_report *);
         /* A run that was asked for its output has sent a piece. */
         void (*on_output)(struct pool *, struct worker_run *, const struct wire_worker_output *);
+        /* A handler's worker has measured something. Positive: refused. */
+        int (*on_metric)(struct pool *, struct worker *, const struct wire_worker_metric *, struct wire_refusal *why);
         /* What the spawner needs for a worker of a handler's class. Its bytes are good until the next call. Negative: it is
          * not configured any more, or there is no memory. */
         int (*describe_handler)(struct pool *, enum task_class class, struct wire_handler *out);

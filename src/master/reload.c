@@ -169,6 +169,12 @@ static void forget_projects(struct supervisor *s, const struct config *next)
 }
 
 /* Workers that would be made in another way now. */
+static void replace_handler(struct supervisor *s, unsigned int i)
+{
+        metrics_forget(&s->metrics, i);
+        pool_retire_class(&s->pool, (enum task_class)s->types.handlers[i].class, "its handler was configured anew");
+}
+
 static void retire_changed_handlers(struct supervisor *s, const struct config *before)
 {
         for (unsigned int i = 0; i < s->types.n_handlers; i++) {
@@ -177,7 +183,7 @@ static void retire_changed_handlers(struct supervisor *s, const struct config *b
 
                 if (!settings_same_handler(config_task_type_find(before, t->name, len),
                             config_task_type_find(&s->config, t->name, len)))
-                        pool_retire_class(&s->pool, (enum task_class)t->class, "its handler was configured anew");
+                        replace_handler(s, i);
         }
 }
 

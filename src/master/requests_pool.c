@@ -105,17 +105,36 @@ static void write_totals(struct pack *p, const struct supervisor *s)
         pack_entry_double(p, "avgTime", c->attempts ? (double)c->run_ns / (double)c->attempts / NS_PER_MS : 0.);
 }
 
+/* {TYPE: {NAME: ...}} of the handlers that have any. */
+static void write_metrics(struct pack *p, const struct supervisor *s)
+{
+        size_t mark = pack_map_open(p);
+        uint32_t n = 0;
+
+        for (unsigned int i = 0; i < s->types.n_handlers; i++) {
+                if (!s->metrics.sets[i].n)
+                        continue;
+                pack_text(p, s->types.handlers[i].name);
+                metrics_write(p, &s->metrics.sets[i]);
+                n++;
+        }
+        pack_map_close(p, mark, n);
+}
+
 int request_stats(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         struct session *s = session_of(p);
         struct supervisor *sv = s->supervisor;
         struct wire_stats_reply reply = {0};
         struct pack pack = open_scratch(sv);
-        struct span workers = write_part(&pack, write_workers, sv), totals = write_part(&pack, write_totals, sv);
+        struct span workers = write_part(&pack, write_workers, sv), totals = write_part(&pack, write_totals, sv),
+                    metrics = write_part(&pack, write_metrics, sv);
 
         (void)body;
         if (pack.error)
                 return request_no_memory(pack.error, why);
+        if (sv->types.n_handlers)
+                WIRE_SET(&reply, stats_reply, metrics, part_bytes(&pack, metrics));
         WIRE_SET(&reply, stats_reply, workers, part_bytes(&pack, workers));
         WIRE_SET(&reply, stats_reply, totals, part_bytes(&pack, totals));
         WIRE_SET(&reply, stats_reply, load, scheduler_load(&sv->scheduler).load);

@@ -10,6 +10,7 @@
 #include "master/loader_link.h"
 #include "master/loop.h"
 #include "master/master.h"
+#include "master/metrics.h"
 #include "master/pool.h"
 #include "master/registry.h"
 #include "master/scheduler.h"
@@ -33,6 +34,7 @@ struct supervisor {
         struct scheduler scheduler;
         struct registry registry;
         struct pool pool;
+        struct metrics metrics;
         struct dispatch dispatch;
         struct ev_signal signals[SUPERVISOR_SIGNALS];
         struct ev_timer shutdown;

@@ -32,25 +32,36 @@ static const struct cause *find(const struct cause *table, size_t n, int number)
         return NULL;
 }
 
+/* A worker whose channel was not closed by us did not see it closed; and what a program's statuses mean is its own affair. */
+static const struct cause *cause_of(const struct worker_death *d)
+{
+        if (d->killed)
+                return find(signals, sizeof(signals) / sizeof(*signals), d->status);
+        if (d->program || d->status == WORKER_EXIT_CLOSED)
+                return NULL;
+        return find(exits, sizeof(exits) / sizeof(*exits), d->status);
+}
+
+static int say(const struct worker_death *d, const struct cause *c, char *text, size_t size)
+{
+        const char *who = d->program ? "program" : "worker", *name = d->killed ? sigabbrev_np(d->status) : NULL;
+
+        if (c)
+                return snprintf(text, size, "the %s %s", who, c->text);
+        if (d->killed)
+                return snprintf(text, size, "the %s was killed by signal %d%s%s%s", who, d->status, name ? " (" : "",
+                        name ? name : "", name ? ")" : "");
+        return snprintf(text, size, "the %s exited with status %d", who, d->status);
+}
+
 enum wire_code verdict_of_death(const struct worker_death *d, enum wire_code ours, const char *reason, char *text, size_t size)
 {
-        const char *name = d->killed ? sigabbrev_np(d->status) : NULL;
-        const struct cause *c = d->killed ? find(signals, sizeof(signals) / sizeof(*signals), d->status) :
-                                            find(exits, sizeof(exits) / sizeof(*exits), d->status);
-        int n;
+        const struct cause *c = cause_of(d);
+        int n = ours != WIRE_OK ? snprintf(text, size, "the worker was killed: %s", reason) : say(d, c, text, size);
 
-        if (ours != WIRE_OK) {
-                snprintf(text, size, "the worker was killed: %s", reason);
-                return ours;
-        }
-        if (c)
-                n = snprintf(text, size, "the worker %s", c->text);
-        else if (d->killed)
-                n = snprintf(text, size, "the worker was killed by signal %d%s%s%s", d->status, name ? " (" : "",
-                        name ? name : "", name ? ")" : "");
-        else
-                n = snprintf(text, size, "the worker exited with status %d", d->status);
         if (d->last_words && *d->last_words && n > 0 && (size_t)n < size)
                 snprintf(text + n, size - (size_t)n, ": %s", d->last_words);
+        if (ours != WIRE_OK)
+                return ours;
         return c ? c->code : WIRE_WORKER_CRASHED;
 }

@@ -9,7 +9,8 @@
 
 /* What the kernel says of a dead worker. */
 struct worker_death {
-        bool killed; /* by a signal; else it exited */
+        bool killed;  /* by a signal; else it exited */
+        bool program; /* somebody else's, behind a closed sandbox */
         int status;  /* the signal, or the exit status */
         int64_t cpu_ns;
         uint64_t max_rss_bytes;

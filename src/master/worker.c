@@ -233,6 +233,17 @@ static int on_output(struct peer *p, uint64_t seq, const union wire_body *body, 
         return 0;
 }
 
+static int on_metric(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct worker *w = of_peer(p);
+
+        (void)seq;
+        w->last_heard = clock_now();
+        if (w->class < CLASS_HANDLERS)
+                return wire_refuse(why, WIRE_BAD_FRAME, "a metric that is no handler's");
+        return w->pool->ops->on_metric(w->pool, w, &body->worker_metric, why);
+}
+
 static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         const struct wire_worker_run_reply *reply = &body->worker_run_reply;
@@ -250,6 +261,15 @@ static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *bod
         return pool_worker_replied(r, reply, why);
 }
 
+static void keep_words(struct worker *w, struct bytes text)
+{
+        snprintf(w->last_words, sizeof(w->last_words), "%.*s", (int)text.len, (const char *)text.data);
+        for (char *c = w->last_words; *c; c++)
+                if ((unsigned char)*c < ' ')
+                        *c = ' ';
+        utf8_repair(w->last_words);
+}
+
 /* The process ends by itself. What it says of that is kept until then. */
 static int on_failed(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
@@ -257,12 +277,7 @@ static int on_failed(struct peer *p, uint64_t seq, const union wire_body *body, 
 
         (void)seq;
         (void)why;
-        snprintf(w->last_words, sizeof(w->last_words), "%.*s", (int)body->worker_failed.message.len,
-                (const char *)body->worker_failed.message.data);
-        for (char *c = w->last_words; *c; c++)
-                if ((unsigned char)*c < ' ')
-                        *c = ' ';
-        utf8_repair(w->last_words);
+        keep_words(w, body->worker_failed.message);
         return 0;
 }
 
@@ -272,6 +287,7 @@ static const struct peer_handler handlers[WIRE_IDS] = {
         [WIRE_ID_worker_ready] = {on_ready},
         [WIRE_ID_worker_beat] = {on_beat},
         [WIRE_ID_worker_output] = {on_output},
+        [WIRE_ID_worker_metric] = {on_metric},
         [WIRE_ID_worker_run_reply] = {on_run_reply},
         [WIRE_ID_load] = {worker_on_load},
         [WIRE_ID_check] = {worker_on_check},
@@ -292,6 +308,7 @@ static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *
         (void)seq;
         (void)fatal;
         log_error("worker-error", "worker %u pid %d: frame refused: %s", w->id, w->pid, why->message);
+        keep_words(w, wire_str(why->message));
         /* Nothing more is heard from it: what else it sent is not worth a line of the log each. */
         peer_close(p);
         worker_kill(w, WIRE_WORKER_CRASHED, "sent a frame that is not in order");
@@ -334,6 +351,7 @@ static bool reap(struct worker *w, struct worker_death *death)
         if (wait4(w->pid, &status, WNOHANG, &usage) != w->pid)
                 return false;
         *death = (struct worker_death){.killed = WIFSIGNALED(status), .last_words = w->last_words,
+                .program = w->kind == KIND_PROGRAM && w->layers.len,
                 .status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                 .cpu_ns = ns_of_timeval(usage.ru_utime) + ns_of_timeval(usage.ru_stime),
                 .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024};

@@ -3,8 +3,12 @@
 
 #include "base/clock.h"
 #include "wire/exits.h"
+#include "worker/beat.h"
 
+#include <limits.h>
 #include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <unistd.h>
 
 /* A piece of output is small enough for the message and large enough to be worth a frame. Replies of many
@@ -23,10 +27,13 @@ int port_open(struct port *p, int fd, const struct wire_spawn_setup *setup, cons
         return 0;
 }
 
-static void flush(struct port *p)
+void port_flush(struct port *p)
 {
-        int r = channel_flush(&p->channel);
+        int r;
 
+        beat_hold();
+        r = channel_flush(&p->channel);
+        beat_release();
         if (r && r != CHANNEL_AGAIN)
                 _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
 }
@@ -37,13 +44,32 @@ static void send_message(struct port *p, const struct wire_message *m, uint64_t 
                 _exit(WORKER_EXIT_MEMORY);
 }
 
+void port_beats_by_signal(struct port *p)
+{
+        p->next_beat = INT64_MAX;
+}
+
+void port_failed(struct port *p, const char *format, ...)
+{
+        struct wire_worker_failed failed = {0};
+        char text[400];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        WIRE_SET(&failed, worker_failed, message, wire_str(text));
+        send_message(p, WIRE_MESSAGE(worker_failed), 0, &failed);
+        port_flush(p);
+}
+
 void port_ready(struct port *p, struct bytes layers)
 {
         struct wire_worker_ready ready = {0};
 
         WIRE_SET(&ready, worker_ready, layers, layers);
         send_message(p, WIRE_MESSAGE(worker_ready), 0, &ready);
-        flush(p);
+        port_flush(p);
 }
 
 /* ---- in ---- */
@@ -98,13 +124,20 @@ static void handle_frame(struct port *p, struct bytes frame)
         handlers[wire_message_id(m)](p, head.seq, &body);
 }
 
+static _Noreturn void end(struct port *p, int condition)
+{
+        if (condition == CHANNEL_CLOSED && p->ops->closed)
+                p->ops->closed(p);
+        _exit(condition == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
+}
+
 static void receive(struct port *p)
 {
         struct bytes frame;
         int r = channel_fill(&p->channel);
 
         if (r && r != CHANNEL_AGAIN)
-                _exit(r == CHANNEL_CLOSED ? WORKER_EXIT_CLOSED : WORKER_EXIT_CHANNEL);
+                end(p, r);
         while (!(r = channel_next(&p->channel, &frame)))
                 handle_frame(p, frame);
         if (r != CHANNEL_AGAIN)
@@ -131,6 +164,8 @@ int port_wait_ms(const struct port *p)
 {
         int64_t left = p->next_beat - clock_now();
 
+        if (left > INT_MAX * NS_PER_MS)
+                return -1;
         return left <= 0 ? 0 : (int)((left + NS_PER_MS - 1) / NS_PER_MS);
 }
 
@@ -139,7 +174,7 @@ void port_serve(struct port *p, short revents)
         if (revents & (POLLIN | POLLHUP | POLLERR))
                 receive(p);
         beat_if_due(p);
-        flush(p);
+        port_flush(p);
 }
 
 /* ---- out ---- */

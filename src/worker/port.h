@@ -28,6 +28,8 @@ struct port_ops {
         void (*follow)(struct port *, uint32_t seq);
         /* Good during the call only. NULL: the class has no settings. */
         void (*configure)(struct port *, struct bytes settings);
+        /* The supervisor has closed the channel: last thing before the process ends. May be NULL. */
+        void (*closed)(struct port *);
 };
 
 struct port {
@@ -45,8 +47,14 @@ enum wire_stream {
         STREAMS
 }; /* as in the wire's output.stream */
 
-/* Takes the descriptor over, which must be non-blocking. -ENOMEM. */
+/* Takes the descriptor over, which must be non-blocking unless the port beats by signal. -ENOMEM. */
 int port_open(struct port *p, int fd, const struct wire_spawn_setup *setup, const struct port_ops *ops);
+
+/* Whoever may not come back to port_serve() in time beats by worker/beat.h, and opens that. The channel may block then. */
+void port_beats_by_signal(struct port *p);
+
+/* Says what keeps the worker from going on, at once; the process is about to end. */
+void port_failed(struct port *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Says that the worker waits for work; layers is an encoded map. */
 void port_ready(struct port *p, struct bytes layers);
@@ -56,6 +64,8 @@ short port_events(const struct port *p);
 int port_wait_ms(const struct port *p);
 /* Reads and hands out what came, beats when it is time, writes what waits. Call it after every poll. */
 void port_serve(struct port *p, short revents);
+/* Writes what waits, as far as the channel takes it. */
+void port_flush(struct port *p);
 
 /* The run has ended, with this outcome; timings is an encoded map or empty. */
 void port_reply(struct port *p, uint32_t seq, const struct outcome *o, struct bytes timings);

@@ -29,12 +29,15 @@ static void test_each_death_has_its_code_and_sentence(void **state)
                 {false, WORKER_EXIT_STUCK, WIRE_OK, WIRE_TIMEOUT, "the worker could not be interrupted at its deadline"},
                 {false, WORKER_EXIT_LOCKDOWN, WIRE_OK, WIRE_WORKER_CRASHED, "the worker could not lock itself down"},
                 {false, WORKER_EXIT_MEMORY, WIRE_OK, WIRE_OUT_OF_MEMORY, "the worker had no memory for its own buffers"},
-                {false, 0, WIRE_OK, WIRE_WORKER_CRASHED, "the worker saw its channel closed"},
+                {false, 0, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 0"},
+                {false, WORKER_EXIT_QUIT, WIRE_OK, WIRE_WORKER_CRASHED, "the worker was ended by its plugin, which called exit()"},
+                {false, WORKER_EXIT_CPU, WIRE_OK, WIRE_CPU_LIMIT,
+                        "the worker used more CPU time than its task may, and did not stop"},
                 {false, SIGSYS, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 31"},
                 {false, WORKER_EXIT_HANDLER, WIRE_OK, WIRE_WORKER_CRASHED, "the worker could not load its handler: it is gone",
                         "it is gone"},
                 {false, 1, WIRE_OK, WIRE_WORKER_CRASHED, "the worker exited with status 1: no module", "no module"},
-                {true, SIGKILL, WIRE_TIMEOUT, WIRE_TIMEOUT, "the worker was killed: because", "not asked"},
+                {true, SIGKILL, WIRE_TIMEOUT, WIRE_TIMEOUT, "the worker was killed: because: it would not", "it would not"},
         };
 
         (void)state;
@@ -46,6 +49,19 @@ static void test_each_death_has_its_code_and_sentence(void **state)
                 assert_int_equal(verdict_of_death(&death, rows[i].ours, "because", text, sizeof(text)), rows[i].code);
                 assert_string_equal(text, rows[i].text);
         }
+}
+
+static void test_a_programs_statuses_are_its_own(void **state)
+{
+        struct worker_death death = {.program = true, .status = WORKER_EXIT_STUCK, .last_words = "bye"};
+        char text[VERDICT_TEXT];
+
+        (void)state;
+        assert_int_equal(verdict_of_death(&death, WIRE_OK, NULL, text, sizeof(text)), WIRE_WORKER_CRASHED);
+        assert_string_equal(text, "the program exited with status 110: bye");
+        death = (struct worker_death){.program = true, .killed = true, .status = SIGSYS};
+        assert_int_equal(verdict_of_death(&death, WIRE_OK, NULL, text, sizeof(text)), WIRE_SYSCALL_DENIED);
+        assert_string_equal(text, "the program made a system call that its sandbox forbids");
 }
 
 static void test_a_long_reason_is_cut_to_size(void **state)
@@ -62,6 +78,7 @@ int main(void)
 {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_each_death_has_its_code_and_sentence),
+                cmocka_unit_test(test_a_programs_statuses_are_its_own),
                 cmocka_unit_test(test_a_long_reason_is_cut_to_size),
         };
 

@@ -1,0 +1,102 @@
+"""Handlers that cannot be started: who is told, and that nobody else is held up. Each case has a daemon of its own."""
+import os
+import shutil
+
+from handlers import Handlers, error_of, pid_of, plugins, value_of
+from harness import eventually
+from tap import case, run
+
+REFUSED = {
+    "odd0": "odd0.so has the plugin ABI 7, and this is poppo with 1",
+    "odd1": "odd1.so exports no poppo_plugin",
+    "odd2": "odd2.so has no run function",
+    "odd3": "odd3.so has no name",
+    "odd4": "odd4.so undefined symbol: nobody_has_this",
+    "odd5": "odd5.so has a metric with a name that is none",
+    "odd6": "init() of plugin odd returned 5: the moon is full for odd6",
+    "odd7": "was ended by its plugin, which called exit()",
+    "group": "group.so is writable by its group",
+    "all": "all.so is writable by everybody",
+    "folder": "open is writable by its group",
+    "none": "none.so cannot be opened: No such file or directory",
+    "text": "text.so ",
+}
+
+
+def odd_types(daemon):
+    shutil.copy(daemon.plugin("primes"), daemon.handlers / "group.so")
+    (daemon.handlers / "group.so").chmod(0o775)
+    shutil.copy(daemon.plugin("primes"), daemon.handlers / "all.so")
+    (daemon.handlers / "all.so").chmod(0o757)
+    (daemon.handlers / "open").mkdir()
+    shutil.copy(daemon.plugin("primes"), daemon.handlers / "open" / "folder.so")
+    (daemon.handlers / "open").chmod(0o775)
+    (daemon.handlers / "text.so").write_text("no shared object")
+    paths = {name: daemon.plugin(name) for name in REFUSED}
+    paths["folder"] = str(daemon.handlers / "open" / "folder.so")
+    if os.geteuid() == 0:
+        shutil.copy(daemon.plugin("primes"), daemon.handlers / "foreign.so")
+        os.chown(daemon.handlers / "foreign.so", 12345, 12345)
+        paths["foreign"] = daemon.plugin("foreign")
+    return {**plugins(daemon), **{name: {"plugin": path} for name, path in paths.items()},
+            "odd8": {"plugin": daemon.plugin("odd8")}, "odd9": {"plugin": daemon.plugin("odd9")}}
+
+
+@case
+def what_must_not_be_loaded_is_refused_by_name():
+    wanted = dict(REFUSED)
+    if os.geteuid() == 0:
+        wanted["foreign"] = "foreign.so belongs to user 12345"
+    with Handlers(odd_types) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        ids = {name: client.submit({"type": name, "below": 10}) for name in wanted}
+        for name, fault in wanted.items():
+            text = eventually(lambda: fault in client.call("why", id=ids[name])["message"] and
+                              client.call("why", id=ids[name])["message"], f"{name} is refused")
+            assert name in text, text
+        classes = daemon.status()["daemon"]["breaker"]["classes"]
+        for name, fault in wanted.items():
+            assert fault in classes[name]["reason"], (name, classes)
+            assert any(fault in line.get("text", line.get("message", "")) for line in daemon.log_lines()), name
+        assert value_of(client.run({"type": "primes", "below": 10}))["count"] == 4
+        assert client.code("6 * 7")["value"] == 42
+
+
+@case
+def a_handler_that_is_mended_is_started():
+    with Handlers(odd_types) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        task = client.send("submit", task={"type": "group", "below": 10}, wait=True)
+        eventually(lambda: daemon.status()["daemon"]["breaker"]["state"] == "open", "the breaker opens")
+        (daemon.handlers / "group.so").chmod(0o755)
+        assert value_of(client.reply(task)["result"])["count"] == 4
+        assert daemon.status()["daemon"]["breaker"]["state"] == "closed"
+
+
+@case
+def a_plugin_that_will_not_be_configured_ends():
+    with Handlers(odd_types) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        record = client.run({"type": "odd8"})
+        assert "configure() of plugin odd returned 9" in error_of(record, "WORKER_CRASHED"), record
+
+
+@case
+def a_plugin_of_an_older_poppo_is_run():
+    with Handlers(odd_types) as daemon, daemon.client() as client:
+        assert value_of(client.run({"type": "odd9"})) == 1
+
+
+@case
+def cpu_time_is_bounded():
+    with Handlers(plugins, maxCpuTime=300) as daemon, daemon.client() as client:
+        record = client.run({"type": "crash", "how": "loop"})
+        assert error_of(record, "CPU_LIMIT") == "the task used more than its 300 ms of CPU time"
+        assert 250 <= record["cpuMs"] < 1000, record
+        before = pid_of(record)
+        record = client.run({"type": "crash", "how": "deaf"})
+        assert "did not stop" in error_of(record, "CPU_LIMIT") and pid_of(record) == before
+        assert value_of(client.run({"type": "crash", "how": "fine"})) == "fine"
+
+
+raise SystemExit(run())
