@@ -2,6 +2,7 @@
 #include "spawner/spawner.h"
 #include "worker/http/class.h"
 #include "worker/js/worker.h"
+#include "worker/shell/worker.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@ static const struct spawner_class classes[] = {
                 .nonblocking = true,
                 .load = class_http_load,
                 .run = class_http_run},
+        {.name = "shell", .nonblocking = true, .jailer = true, .prepare = worker_shell_prepare, .run = worker_shell_run},
 };
 
 int main(void)
