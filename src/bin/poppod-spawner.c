@@ -3,6 +3,7 @@
 #include "worker/http/class.h"
 #include "worker/js/worker.h"
 #include "worker/plugin/worker.h"
+#include "worker/shell/worker.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@ static const struct spawner_class classes[] = {
                 .run = class_http_run},
         {.name = "plugin", .prepare = worker_plugin_prepare, .handlers = true, .load = worker_plugin_load,
                 .run = worker_plugin_run},
+        {.name = "shell", .nonblocking = true, .jailer = true, .prepare = worker_shell_prepare, .run = worker_shell_run},
 };
 
 int main(void)

@@ -1,0 +1,287 @@
+/* The loop: the channel, the tree's end, its two streams, and the clock. */
+#include "worker/shell/worker.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "sandbox/instrument.h"
+#include "sandbox/jail_probe.h"
+#include "wire/cursor.h"
+#include "wire/exits.h"
+#include "wire/pack.h"
+#include "worker/port.h"
+#include "worker/shell/run.h"
+#include "worker/shell/settings.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* Over this many bytes that the supervisor has not taken a followed command's output is left in its pipes. */
+enum { BACKLOG_MAX = 1024 * 1024, DESCRIPTORS = 1024, MS_PER_S = 1000 };
+
+static struct wire_spawn_setup setup;
+static struct filter filter;
+
+struct shell {
+        struct port port; /* first: its callbacks get it */
+        struct jail jail;
+        uid_t uid;
+        struct settings settings;
+        bool stale; /* allow is to be read again */
+        struct allow allow;
+        struct run run;
+        struct outcome outcome;
+};
+
+int worker_shell_prepare(const struct wire_spawn_setup *s)
+{
+        setup = *s;
+        /* Trees are no part of a sanitizer's runtime, so the filter holds for them also then. */
+        return RUNNING_ON_VALGRIND ? 0 : filter_build(&filter, PROFILE_SHELL, false);
+}
+
+static struct shell *shell_of(struct port *p)
+{
+        return (struct shell *)p;
+}
+
+/* ---- the jail as the settings want it ---- */
+
+static int open_jail(struct shell *s)
+{
+        const struct settings *now = &s->settings;
+        const struct jail_spec spec = {
+                .filter = filter.len ? &filter : NULL,
+                .paths = (const char *const *)now->paths.items,
+                .network = now->network,
+                .uid = s->uid,
+                .disk_bytes = now->max_disk_bytes,
+                .disk_files = now->max_files,
+                .memory_bytes = setup.max_memory_bytes,
+                .cpu_seconds = (setup.max_cpu_ms + MS_PER_S - 1) / MS_PER_S,
+                .processes = now->max_tree_processes,
+                .descriptors = DESCRIPTORS,
+        };
+        int r = jail_open(&s->jail, &spec);
+
+        /* Rules name executables by what the jail's root has of them. */
+        if (!r && s->stale)
+                r = allow_read(&s->allow, now->allow);
+        s->stale = s->stale && r;
+        return r;
+}
+
+static void on_configure(struct port *p, struct bytes map)
+{
+        struct shell *s = shell_of(p);
+
+        if (settings_read(&s->settings, map) < 0)
+                _exit(WORKER_EXIT_MEMORY);
+        s->stale = true;
+}
+
+/* ---- a run's beginning ---- */
+
+static void reply(struct shell *s, uint32_t seq)
+{
+        port_reply(&s->port, seq, &s->outcome, (struct bytes){0});
+        outcome_reset(&s->outcome);
+}
+
+static void refuse(struct shell *s, uint32_t seq, int r, const struct wire_refusal *why)
+{
+        outcome_reset(&s->outcome);
+        if (r > 0)
+                outcome_fail(&s->outcome, why->code, "%s", why->message);
+        else
+                outcome_fail(&s->outcome, WIRE_WORKER_CRASHED, "no jail for the command: %s",
+                        *s->jail.fault ? s->jail.fault : error_text(r));
+        reply(s, seq);
+}
+
+static int start(struct shell *s, struct bytes task, struct wire_refusal *why)
+{
+        struct request q;
+        int r;
+
+        request_init(&q);
+        r = open_jail(s);
+        if (!r)
+                r = request_read(&q, task, &s->allow, s->settings.env, why);
+        if (!r)
+                r = run_start(&s->run, &s->jail, &q, s->settings.max_output_bytes, why);
+        request_fini(&q);
+        return r;
+}
+
+static void on_run(struct port *p, uint32_t seq, const struct wire_worker_run *body)
+{
+        struct shell *s = shell_of(p);
+        struct wire_refusal why;
+        int r;
+
+        if (s->run.active)
+                _exit(WORKER_EXIT_PROTOCOL);
+        s->run.seq = seq;
+        s->run.followed = body->follow;
+        s->run.timeout_ms = body->timeout;
+        s->run.deadline = body->timeout ? clock_now() + (int64_t)body->timeout * NS_PER_MS : INT64_MAX;
+        r = start(s, body->task, &why);
+        if (r)
+                refuse(s, seq, r, &why);
+}
+
+static void on_cancel(struct port *p, uint32_t seq)
+{
+        struct shell *s = shell_of(p);
+
+        if (s->run.active && s->run.seq == seq)
+                run_stop(&s->run, WIRE_CANCELLED);
+}
+
+/* From the first byte on, whoever has seen some of it before. */
+static void on_follow(struct port *p, uint32_t seq)
+{
+        struct shell *s = shell_of(p);
+
+        if (!s->run.active || s->run.seq != seq)
+                return;
+        s->run.followed = true;
+        for (int i = 0; i < RUN_STREAMS; i++)
+                port_output(p, seq, (enum wire_stream)i, 0, buf_bytes(&s->run.streams[i].kept));
+}
+
+static const struct port_ops ops = {
+        .run = on_run, .cancel = on_cancel, .follow = on_follow, .configure = on_configure};
+
+/* ---- while it runs ---- */
+
+static void read_stream(struct shell *s, int i)
+{
+        struct capture *c = &s->run.streams[i];
+        struct bytes kept;
+
+        if (capture_read(c, &kept) && s->run.followed)
+                port_output(&s->port, s->run.seq, (enum wire_stream)i, buf_size(&c->kept) - kept.len, kept);
+}
+
+/* What was still in the pipes is said before the reply. */
+static void finish(struct shell *s)
+{
+        size_t seen[RUN_STREAMS];
+
+        for (int i = 0; i < RUN_STREAMS; i++) {
+                struct capture *c = &s->run.streams[i];
+
+                seen[i] = buf_size(&c->kept);
+                capture_end(c);
+                if (s->run.followed)
+                        port_output(&s->port, s->run.seq, (enum wire_stream)i, seen[i],
+                                (struct bytes){buf_head(&c->kept) + seen[i], buf_size(&c->kept) - seen[i]});
+        }
+        run_finish(&s->run, &s->outcome);
+        reply(s, s->run.seq);
+}
+
+static int wait_ms(const struct shell *s, int64_t due)
+{
+        int beat = port_wait_ms(&s->port);
+        int64_t left = due == INT64_MAX ? INT_MAX : (due - clock_now() + NS_PER_MS - 1) / NS_PER_MS;
+
+        if (left < 0)
+                left = 0;
+        return beat >= 0 && beat < left ? beat : (int)left;
+}
+
+enum { CHANNEL, TREE, PIPES, POLLED = PIPES + RUN_STREAMS };
+
+static void turn(struct shell *s)
+{
+        struct pollfd fds[POLLED] = {
+                [CHANNEL] = {.fd = s->port.channel.fd, .events = port_events(&s->port)}, [TREE] = {.fd = -1}};
+        bool held = s->run.followed && port_backlog(&s->port) > BACKLOG_MAX;
+        int64_t due = INT64_MAX;
+
+        if (s->run.active) {
+                due = run_tick(&s->run, clock_now());
+                fds[TREE] = (struct pollfd){.fd = s->run.tree.pidfd, .events = POLLIN};
+        }
+        for (int i = 0; i < RUN_STREAMS; i++)
+                fds[PIPES + i] = (struct pollfd){
+                        .fd = s->run.active && !held ? s->run.streams[i].fd : -1, .events = POLLIN};
+        if (poll(fds, POLLED, wait_ms(s, due)) < 0 && errno != EINTR)
+                _exit(WORKER_EXIT_CHANNEL);
+        for (int i = 0; i < RUN_STREAMS; i++)
+                if (fds[PIPES + i].revents)
+                        read_stream(s, i);
+        if (fds[TREE].revents)
+                finish(s);
+        port_serve(&s->port, fds[CHANNEL].revents);
+}
+
+/* ---- a worker's beginning ---- */
+
+/* The layers around this process and those around its trees, in one map. */
+static int pack_layers(struct bytes own, const enum layer_state states[JAIL_N_LAYERS], struct buf *out)
+{
+        struct cursor c = cursor_over(own);
+        struct wire_value head;
+        struct pack p;
+
+        if (cursor_read(&c, &head) || head.tag != TAG_MAP)
+                return error_origin(-EINVAL);
+        pack_init(&p, out);
+        pack_map(&p, head.count + JAIL_N_LAYERS);
+        pack_raw(&p, (struct bytes){c.at, (size_t)(c.end - c.at)});
+        for (int i = 0; i < JAIL_N_LAYERS; i++)
+                pack_entry_text(&p, jail_layer_names[i], layer_words[states[i]]);
+        return p.error;
+}
+
+static _Noreturn void give_up(struct shell *s, int r)
+{
+        struct wire_worker_failed failed = {0};
+        char text[JAIL_FAULT + 64];
+
+        snprintf(text, sizeof(text), "no command can be jailed: %s",
+                *s->jail.fault ? s->jail.fault : error_text(r));
+        WIRE_SET(&failed, worker_failed, message, wire_str(text));
+        if (!channel_send(&s->port.channel, WIRE_MESSAGE(worker_failed), 0, &failed))
+                channel_flush(&s->port.channel);
+        _exit(WORKER_EXIT_HANDLER);
+}
+
+static void announce(struct shell *s, struct bytes own)
+{
+        enum layer_state states[JAIL_N_LAYERS];
+        struct buf layers;
+        int r = open_jail(s);
+
+        if (!r)
+                r = jail_probe(&s->jail, states);
+        if (r)
+                give_up(s, r);
+        buf_init(&layers, 0);
+        if (pack_layers(own, states, &layers))
+                _exit(WORKER_EXIT_MEMORY);
+        port_ready(&s->port, buf_bytes(&layers));
+        buf_fini(&layers);
+}
+
+_Noreturn void worker_shell_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers)
+{
+        static struct shell s;
+
+        if (port_open(&s.port, channel_fd, &setup, &ops) < 0 || outcome_init(&s.outcome, &setup) < 0)
+                _exit(WORKER_EXIT_MEMORY);
+        s.uid = jail_uid(getppid(), ask->slot);
+        s.stale = true;
+        jail_init(&s.jail);
+        settings_init(&s.settings);
+        run_init(&s.run);
+        announce(&s, layers);
+        for (;;)
+                turn(&s);
+}
