@@ -11,9 +11,10 @@ static struct {
         void (*send)(const struct wire_worker_output *);
         const struct outcome *out;
         struct buf line;
-        uint32_t run;
+        volatile uint32_t run;
         size_t sent;                  /* of out->logs, in bytes */
         uint64_t at;                  /* of the stream */
+        volatile uint32_t early;      /* a run that was asked for before it began; 0: none */
         volatile sig_atomic_t asked;  /* begin anew */
         volatile sig_atomic_t followed;
 } live;
@@ -25,18 +26,20 @@ int live_init(size_t max_bytes, void (*send)(const struct wire_worker_output *))
         return buf_reserve(&live.line, max_bytes + 1);
 }
 
+/* A wish that comes in between counts twice, which does no harm. */
 void live_begin(uint32_t run, const struct outcome *out, bool followed)
 {
-        live.run = run;
         live.out = out;
         live.sent = 0;
         live.at = 0;
         live.asked = 0;
-        live.followed = followed;
+        live.run = run;
+        live.followed = followed || live.early == run;
 }
 
 void live_ask(uint32_t run)
 {
+        live.early = run;
         if (run != live.run)
                 return;
         live.asked = 1;

@@ -15,7 +15,7 @@ int live_init(size_t max_bytes, void (*send)(const struct wire_worker_output *))
 /* A run begins, and whether it is followed from the start. */
 void live_begin(uint32_t run, const struct outcome *out, bool followed);
 
-/* From the signal handler: somebody asks for this run's output. */
+/* From the signal handler: somebody asks for this run's output. It may come before the run. */
 void live_ask(uint32_t run);
 /* Whether lines wait to be sent. */
 bool live_pending(void);

@@ -61,6 +61,17 @@ def who_follows_late_gets_all_lines_even_of_a_silent_script(daemon):
 
 
 @case
+def a_wish_that_reaches_the_worker_before_the_task_is_not_lost(daemon):
+    with daemon.client() as client, daemon.client() as other:
+        for _ in range(100):
+            task = client.submit({"type": "execute-code", "code": SILENT})
+            seq = other.send("follow", id=task)
+            assert next_output(other)["data"] == b"first\n"
+            client.call("cancel", id=task)
+            assert events_until_reply(other, seq)[0] == b"second\n"
+
+
+@case
 def a_second_follower_makes_the_first_hear_nothing_twice(daemon):
     with daemon.client() as client, daemon.client() as other:
         seq = client.send("submit", task={"type": "execute-code", "code": SLOW}, wait=True, follow=True)
