@@ -356,11 +356,12 @@ static bool room_for_a_seat(const struct scheduler *s, const struct class_pool *
 }
 
 /* The first lane finds no seat. Others go before it only if that takes nothing from it: a seat is being started for it, or
- * there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of their own. */
+ * none can be, or there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of
+ * their own. */
 static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first,
         const struct lane *other)
 {
-        if (pool->starting || room_for_a_seat(s, pool) || s->n_idle > 1)
+        if (pool->starting || pool->held || room_for_a_seat(s, pool) || s->n_idle > 1)
                 return true;
         return other->rank == first->rank && other->turn <= first->turn + SWITCH_QUANTUM;
 }
