@@ -174,7 +174,8 @@ static void check_projects(struct world *w)
                         struct lane *l = o->p->lanes[c];
 
                         if (l)
-                                assert_int_equal(l->runnable > 0, l->queued && may_start(w, o->p));
+                                assert_int_equal(l->runnable > 0,
+                                        l->queued && may_start(w, o->p) && !w->st.s.pools[c].withdrawn);
                 }
         }
 }
@@ -449,10 +450,17 @@ static void hold_class(struct world *w)
         scheduler_hold_class(&w->st.s, chance(w, 50) ? CLASS_HTTP : CLASS_HANDLERS, chance(w, 50));
 }
 
+/* Nobody serves a class any more, or somebody does again. */
+static void withdraw_class(struct world *w)
+{
+        scheduler_withdraw_class(&w->st.s, CLASS_HANDLERS, chance(w, 50), w->st.now);
+}
+
 static const struct {
         int percent;
         void (*happen)(struct world *w);
-} incidents[] = {{3, cancel_one}, {2, lose_seat}, {2, change_limits}, {1, change_class}, {1, hold_class}};
+} incidents[] = {{3, cancel_one}, {2, lose_seat}, {2, change_limits}, {1, change_class}, {1, hold_class},
+        {1, withdraw_class}};
 
 static void step(struct world *w)
 {
@@ -520,7 +528,7 @@ static void run_dry(struct world *w)
 
         for (int c = 0; c < CLASSES; c++)
                 scheduler_hold_class(&w->st.s, (enum task_class)c, false);
-
+        scheduler_withdraw_class(&w->st.s, CLASS_HANDLERS, false, w->st.now);
         for (int i = 0; i < PROJECTS; i++) {
                 scheduler_project_set(&w->st.s, w->projects[i].p, &settings, w->st.now);
                 w->projects[i].rate = 0;
