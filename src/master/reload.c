@@ -79,6 +79,7 @@ static void apply_classes(struct supervisor *s)
                 const struct config_task_type *c = config_task_type_find(&s->config, t->name, strlen(t->name));
 
                 scheduler_set_class(&s->scheduler, (enum task_class)t->class, 1, (uint32_t)c->processes, now);
+                scheduler_withdraw_class(&s->scheduler, (enum task_class)t->class, t->withdrawn, now);
         }
 }
 

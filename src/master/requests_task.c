@@ -105,6 +105,8 @@ int request_retry(struct peer *p, uint64_t seq, const union wire_body *body, str
         struct task *t;
         int r = request_find_task(s, body->retry.id, &t, why);
 
+        if (!r && t->type->withdrawn)
+                return wire_refuse(why, WIRE_TYPE_DISABLED, "%s is no longer configured", t->type->name);
         if (!r)
                 r = request_no_memory(dispatch_revive(&sv->dispatch, t, why, &sv->retry_after_ms), why);
         if (r)

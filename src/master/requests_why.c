@@ -137,11 +137,15 @@ static int say_worker(const struct look *l, char *out, size_t size)
         const char *class = task_types_class_name(&s->types, (enum task_class)l->task->class);
         struct scheduler_load load = scheduler_load(&s->scheduler);
 
+        if (pool->withdrawn)
+                return snprintf(out, size, "%s is no longer configured; it waits until it is again", class);
         if (breaker->failures)
                 return snprintf(out, size, "%u workers of class %s in a row did not start: %s", breaker->failures, class,
                         breaker->reason);
         if (pool->starting)
                 return snprintf(out, size, "a worker of class %s is being started", class);
+        if (pool->max_seats && pool->seats >= pool->max_seats)
+                return snprintf(out, size, "all %" PRIu32 " workers that %s may have are taken", pool->max_seats, class);
         if (!pool->busy && list_empty(&pool->fresh) && list_empty(&pool->shared))
                 return snprintf(out, size, "there is no worker of class %s for it yet; %" PRIu32 " of %" PRIu32
                         " workers are busy", class, load.busy, load.seats);

@@ -67,13 +67,30 @@ void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t n
                 order_place_all(s, p, now);
 }
 
-void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now)
+static void place_class(struct scheduler *s, enum task_class class, int64_t now)
 {
-        s->pools[class].capacity = capacity;
-        s->pools[class].max_seats = max_seats;
         for (struct project *p = scheduler_project_next(s, NULL); p; p = scheduler_project_next(s, p))
                 if (p->lanes[class])
                         order_place(s, p->lanes[class], now);
+}
+
+void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now)
+{
+        struct class_pool *pool = &s->pools[class];
+
+        if (pool->capacity == capacity && pool->max_seats == max_seats)
+                return;
+        pool->capacity = capacity;
+        pool->max_seats = max_seats;
+        place_class(s, class, now);
+}
+
+void scheduler_withdraw_class(struct scheduler *s, enum task_class class, bool withdrawn, int64_t now)
+{
+        if (s->pools[class].withdrawn == withdrawn)
+                return;
+        s->pools[class].withdrawn = withdrawn;
+        place_class(s, class, now);
 }
 
 enum isolation scheduler_isolation(const struct scheduler *s, const struct task *t)
@@ -356,11 +373,12 @@ static bool room_for_a_seat(const struct scheduler *s, const struct class_pool *
 }
 
 /* The first lane finds no seat. Others go before it only if that takes nothing from it: a seat is being started for it, or
- * there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of their own. */
+ * none can be, or there is room for one, or another idle one is left to make room; or to use up a quantum on a seat of
+ * their own. */
 static bool may_pass(const struct scheduler *s, const struct class_pool *pool, const struct lane *first,
         const struct lane *other)
 {
-        if (pool->starting || room_for_a_seat(s, pool) || s->n_idle > 1)
+        if (pool->starting || pool->held || room_for_a_seat(s, pool) || s->n_idle > 1)
                 return true;
         return other->rank == first->rank && other->turn <= first->turn + SWITCH_QUANTUM;
 }

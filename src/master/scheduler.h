@@ -87,6 +87,7 @@ struct class_pool {
         uint32_t starting, busy;   /* seats, without retiring ones; busy: with or without room */
         size_t n_lanes;
         bool held;                 /* no seat can be had for now: its tasks wait, and take no room from others */
+        bool withdrawn;            /* nobody serves it until somebody configures it again: its lanes stand in no order */
 };
 
 struct scheduler_counts {
@@ -129,6 +130,9 @@ void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t n
 /* How many tasks a seat of this class takes at once (1 at first; holds for seats added from now on), and how many seats the
  * class may have at most. */
 void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now);
+
+/* Tasks of a class that is withdrawn wait as those of a paused project do. */
+void scheduler_withdraw_class(struct scheduler *s, enum task_class class, bool withdrawn, int64_t now);
 
 /* ---- projects ---- */
 
@@ -238,7 +242,7 @@ struct scheduler_load {
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);
 
-/* Whether a queued task will still run without anybody's doing; one of a paused project will not. */
+/* Whether a queued task will still run without anybody's doing; one of a paused project or a withdrawn class will not. */
 bool scheduler_can_run_more(const struct scheduler *s);
 
 /* The class whose tasks wait for a seat that is not being started yet, first in order; none that is held. False: none is

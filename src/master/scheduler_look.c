@@ -32,12 +32,25 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         return load;
 }
 
+static bool project_can_run_more(const struct scheduler *s, const struct project *p)
+{
+        if (!p->queued || p->settings.paused)
+                return false;
+        for (uint64_t set = p->classes; set; set &= set - 1) {
+                int class = __builtin_ctzll(set);
+
+                if (p->lanes[class]->queued && !s->pools[class].withdrawn)
+                        return true;
+        }
+        return false;
+}
+
 bool scheduler_can_run_more(const struct scheduler *s)
 {
         if (!s->counts.queued)
                 return false;
         for (const struct project *p = NULL; (p = scheduler_project_next(s, p));)
-                if (p->queued && !p->settings.paused)
+                if (project_can_run_more(s, p))
                         return true;
         return false;
 }
@@ -74,6 +87,8 @@ static enum wait_reason reason_of(const struct scheduler *s, const struct task *
 
         if (s->mode == SCHEDULER_STOPPING)
                 return WAIT_STOPPING;
+        if (s->pools[t->class].withdrawn)
+                return WAIT_SEAT;
         if (p->settings.paused)
                 return WAIT_PAUSED;
         if (!project_room(p))

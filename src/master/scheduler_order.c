@@ -171,7 +171,7 @@ static uint64_t lane_room(const struct scheduler *s, const struct lane *l, int64
 {
         uint64_t room, tokens;
 
-        if (!l->queued || s->mode == SCHEDULER_STOPPING)
+        if (!l->queued || s->mode == SCHEDULER_STOPPING || s->pools[l->class].withdrawn)
                 return 0;
         room = project_room(l->project);
         if (room > l->queued)

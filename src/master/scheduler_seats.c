@@ -223,7 +223,8 @@ struct seat *seat_to_close(struct scheduler *s, const struct lane *waiting, bool
                         continue;
                 if (now - seat->held_since >= HOLD)
                         return seat;
-                s->close_at = seat->held_since + HOLD;
+                if (seat->held_since + HOLD < s->close_at)
+                        s->close_at = seat->held_since + HOLD;
                 return NULL;
         }
         return NULL;

@@ -130,7 +130,8 @@ static void carry_out(struct stage *st, const struct decision *d)
                 break;
         case DECIDE_REPLACE:
                 scheduler_seat_retire(&st->s, d->seat, st->now);
-                leave(st, d->seat);
+                if (!d->seat->n_runs)
+                        leave(st, d->seat);
                 st->n_replaced++;
                 break;
         case DECIDE_EXPIRE:
@@ -151,7 +152,7 @@ static struct autoscaler_input scaler_input(struct stage *st)
                 .starting = load.starting,
                 .busy = load.busy,
                 .idle = load.idle,
-                .runnable = load.runnable,
+                .runnable = load.runnable - load.held,
                 .oldest_idle_since = oldest ? oldest->idle_since : 0,
         };
 }
@@ -242,8 +243,9 @@ void stage_end_retry(struct stage *st, struct seat *seat, int64_t at, int64_t ru
 struct seat *stage_seat_of(struct stage *st, const struct task *t)
 {
         for (int i = 0; i < STAGE_SEATS; i++)
-                if (st->seats[i].live && seat_task(&st->seats[i].seat) == t)
-                        return &st->seats[i].seat;
+                for (int k = 0; k < STAGE_RUNS && st->seats[i].live; k++)
+                        if (st->seats[i].runs[k].task == t)
+                                return &st->seats[i].seat;
         return NULL;
 }
 

@@ -14,7 +14,8 @@ struct stage_seat {
         struct seat seat;
         struct run runs[STAGE_RUNS];
         bool live;
-        int64_t due; /* for the simulation: when its start or its task is over */
+        int64_t due;                  /* for the simulation: when its start is over, */
+        int64_t run_due[STAGE_RUNS];  /* and when its tasks are */
 };
 
 struct stage {

@@ -177,6 +177,31 @@ static void test_a_worker_that_is_there_serves_its_held_class(void **state)
         stage_fini(&st);
 }
 
+/* No seat comes for whoever is first: that is no reason to leave another one's seat idle. */
+static void test_a_seat_of_ones_own_serves_on_while_its_class_is_held(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *seat;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        config.max_seats = 1;
+        stage_init(&st, &config);
+        seat = stage_seat(&st);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_settle(&st);
+        scheduler_hold_class(&st.s, CLASS_JS, true);
+        stage_submit(&st, stage_project(&st, "a"), 0);
+        for (int i = 2; i < 10; i++) {
+                stage_submit(&st, stage_project(&st, "b"), 0);
+                stage_end(&st, seat, TASK_SUCCEEDED, MS(50));
+                stage_settle(&st);
+                assert_int_equal(st.n_started, i);
+        }
+        stage_fini(&st);
+}
+
 static void test_strictest_isolation_wins(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -332,6 +357,36 @@ static void test_a_seat_for_many_is_closed_for_those_who_wait(void **state)
         stage_fini(&st);
 }
 
+/* Two wait, each for another seat's end: the first of these times counts, whoever looked last. */
+static void test_the_first_seat_that_may_be_closed_sets_the_time(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct stage st;
+        struct seat *first;
+
+        (void)state;
+        config.isolation = ISOLATION_PROJECT;
+        config.max_seats = 2;
+        stage_init(&st, &config);
+        scheduler_set_class(&st.s, CLASS_HTTP, 1, 0, st.now);
+        scheduler_set_class(&st.s, CLASS_SHELL, 2, 0, st.now);
+        scheduler_seat_ready(&st.s, &stage_seat_start(&st, CLASS_SHELL)->seat, st.now);
+        submit_to(&st, "a", CLASS_SHELL);
+        stage_settle(&st);
+        first = st.last_seat;
+        st.now += MS(500);
+        scheduler_seat_ready(&st.s, &stage_seat_start(&st, CLASS_SHELL)->seat, st.now);
+        submit_to(&st, "b", CLASS_SHELL);
+        stage_settle(&st);
+        submit_to(&st, "c", CLASS_HTTP);
+        submit_to(&st, "a", CLASS_SHELL);
+        submit_to(&st, "a", CLASS_SHELL);
+        stage_settle(&st);
+        assert_int_equal(st.n_started, 3);
+        assert_int_equal(scheduler_next_wake(&st.s), first->held_since + NS_PER_S);
+        stage_fini(&st);
+}
+
 static void test_a_task_that_wants_a_process_has_a_seat_for_many_alone(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -408,11 +463,13 @@ int main(void)
                 cmocka_unit_test(test_classes_take_room_in_order),
                 cmocka_unit_test(test_a_held_class_holds_nobody_else_up),
                 cmocka_unit_test(test_a_worker_that_is_there_serves_its_held_class),
+                cmocka_unit_test(test_a_seat_of_ones_own_serves_on_while_its_class_is_held),
                 cmocka_unit_test(test_strictest_isolation_wins),
                 cmocka_unit_test(test_process_isolation_spends_the_seat),
                 cmocka_unit_test(test_retiring_seat_finishes_its_task),
                 cmocka_unit_test(test_a_seat_for_many_takes_as_many),
                 cmocka_unit_test(test_a_seat_for_many_is_closed_for_those_who_wait),
+                cmocka_unit_test(test_the_first_seat_that_may_be_closed_sets_the_time),
                 cmocka_unit_test(test_a_task_that_wants_a_process_has_a_seat_for_many_alone),
                 cmocka_unit_test(test_a_class_has_no_more_seats_than_it_may),
                 cmocka_unit_test(test_load_is_not_capped),

@@ -1,8 +1,9 @@
 /*
  * The whole heart under a random life: arrivals, ends, crashes, cancels, delays, deadlines, limits that change, pauses,
- * workers that start, die and are scaled. After every step everything that it promises is asserted against what this file
- * works out by itself. A world lives for 5,000 steps; POPPO_SIM_STEPS says how many are made in all worlds together. The seed
- * is named before each world: POPPO_SIM_SEED runs that one alone.
+ * workers that start, die and are scaled, some of which run many tasks at once, and classes that may have few of them or
+ * none for now. After every step everything that it promises is asserted against what this file works out by itself. A
+ * world lives for 5,000 steps; POPPO_SIM_STEPS says how many are made in all worlds together. The seed is named before
+ * each world: POPPO_SIM_SEED runs that one alone.
  */
 #include "stage.h"
 
@@ -127,13 +128,14 @@ static void on_run(struct stage *st, struct task *t, struct seat *seat)
 
         assert_int_equal(t->state, TASK_QUEUED);
         assert_true(suits(w, seat, t));
+        assert_true(seat->n_runs < seat->capacity);
         assert_false(t->start_deadline && !t->n_attempts && t->start_deadline <= st->now);
         assert_true(t->not_before <= st->now);
         assert_null(stage_seat_of(st, t));
         check_limits(w, t);
         check_order(w, t, seat);
         own(w, t->project)->running++;
-        stage_of(seat)->due =
+        stage_of(seat)->run_due[stage_free_run(seat) - stage_of(seat)->runs] =
                 st->now + 1 + (int64_t)(draw(w) % (uint64_t)(chance(w, 5) ? NS_PER_S : 20 * NS_PER_MS));
 }
 
@@ -153,7 +155,7 @@ static void check_tasks(struct world *w)
                 assert_true(t->n_attempts <= t->max_attempts + t->quarantined);
         }
         for (int i = 0; i < STAGE_SEATS; i++)
-                busy += w->st.seats[i].live && w->st.seats[i].seat.n_runs;
+                busy += w->st.seats[i].live ? w->st.seats[i].seat.n_runs : 0;
         assert_int_equal(busy, n[TASK_RUNNING]);
         assert_int_equal(n[TASK_QUEUED], w->st.s.counts.queued);
         assert_int_equal(n[TASK_DELAYED], w->st.s.counts.delayed);
@@ -172,24 +174,54 @@ static void check_projects(struct world *w)
                         struct lane *l = o->p->lanes[c];
 
                         if (l)
-                                assert_int_equal(l->runnable > 0, l->queued && may_start(w, o->p));
+                                assert_int_equal(l->runnable > 0,
+                                        l->queued && may_start(w, o->p) && !w->st.s.pools[c].withdrawn);
                 }
         }
 }
 
+/* What the scheduler says of seats, counted anew. */
+static void check_counts(struct world *w)
+{
+        uint32_t busy = 0, open = 0, starting = 0, draining = 0, of_class[CLASSES] = {0};
+
+        for (int i = 0; i < STAGE_SEATS; i++) {
+                const struct seat *seat = &w->st.seats[i].seat;
+
+                if (!w->st.seats[i].live)
+                        continue;
+                draining += seat->retiring && seat->capacity > 1 && seat->n_runs;
+                assert_int_equal(list_empty(&seat->held), seat->retiring || seat->capacity == 1 || !seat->n_runs);
+                if (seat->retiring)
+                        continue;
+                of_class[seat->class]++;
+                busy += seat->state == SEAT_BUSY;
+                open += seat->state == SEAT_OPEN;
+                starting += seat->state == SEAT_STARTING;
+        }
+        assert_int_equal(busy, w->st.s.busy);
+        assert_int_equal(open, w->st.s.n_open);
+        assert_int_equal(starting, w->st.s.starting);
+        assert_int_equal(draining, w->st.s.n_draining);
+        for (int c = 0; c < CLASSES; c++)
+                assert_int_equal(of_class[c], w->st.s.pools[c].seats);
+}
+
 static void check_seats(struct world *w)
 {
-        uint32_t alive = 0, idle = 0;
+        uint32_t alive = 0, idle = 0, all = 0;
 
+        check_counts(w);
         for (int i = 0; i < STAGE_SEATS; i++) {
                 struct seat *seat = &w->st.seats[i].seat;
 
+                all += w->st.seats[i].live;
                 if (!w->st.seats[i].live || seat->retiring)
                         continue;
                 alive++;
+                idle += seat->state == SEAT_IDLE;
                 if (seat->state != SEAT_IDLE)
                         continue;
-                idle++;
                 for (int k = 0; k < PROJECTS; k++) {
                         struct lane *l = w->projects[k].p->lanes[seat->class];
 
@@ -198,17 +230,18 @@ static void check_seats(struct world *w)
                 }
         }
         assert_true(alive <= w->max_seats);
+        assert_true(all <= w->max_seats + 1); /* one that was closed may finish what it runs */
         assert_int_equal(alive, w->st.s.seats);
         assert_int_equal(idle, w->st.s.n_idle);
 }
 
-/* Whoever waits for a seat has one to hope for: a busy one, a starting one, or room that the autoscaler fills. */
+/* Whoever waits for a seat has one to hope for: one that runs something, a starting one, or room that the autoscaler fills. */
 static void check_hope(struct world *w)
 {
         struct scheduler_load load = scheduler_load(&w->st.s);
 
-        if (load.runnable)
-                assert_true(load.busy + load.starting > 0);
+        if (load.runnable > load.held)
+                assert_true(load.busy + load.open + load.starting > 0);
 }
 
 /* Whatever time alone will change is announced in time. */
@@ -253,6 +286,8 @@ static void sweep_ended(struct world *w)
 
 static void arrive(struct world *w)
 {
+        static const uint8_t classes[] = {CLASS_JS, CLASS_JS, CLASS_JS, CLASS_JS, CLASS_HTTP, CLASS_HTTP, CLASS_SHELL,
+                CLASS_HANDLERS};
         struct project *p = w->projects[below(w, chance(w, 50) ? 2 : PROJECTS)].p;
         struct task *t;
 
@@ -262,8 +297,10 @@ static void arrive(struct world *w)
         t->payload = (struct bytes){calloc(1, 1), 1};
         t->max_attempts = (uint16_t)(1 + below(w, 6));
         t->retry_delay = chance(w, 50) ? 0 : below(w, 50) * NS_PER_MS;
+        t->class = classes[below(w, sizeof(classes))];
         t->isolation = (uint8_t)(chance(w, 80) ? ISOLATION_HEAP : below(w, 3));
-        t->class = (uint8_t)(chance(w, 90) ? CLASS_JS : CLASS_SHELL);
+        if (t->class != CLASS_JS)
+                t->isolation = (uint8_t)isolation_max((enum isolation)t->isolation, ISOLATION_PROJECT);
         t->not_before = chance(w, 10) ? w->st.now + below(w, 100) * NS_PER_MS : 0;
         t->start_deadline = chance(w, 10) ? w->st.now + 1 + below(w, 200) * NS_PER_MS : 0;
         if (stage_offer(&w->st, t) != WIRE_OK) {
@@ -288,25 +325,20 @@ static void maybe_revive(struct world *w, struct task *t)
                 assert_true(t->state == TASK_QUEUED && !t->n_attempts && !t->kills && !t->quarantined);
 }
 
-static void end_attempt(struct world *w, struct stage_seat *x)
+static void end_attempt(struct world *w, struct run *run, bool crashed, bool innocent)
 {
         static const struct retry_policy policy = {.backoff = 2, .delay_max = NS_PER_S, .jitter = 0.2};
-        struct task *t = seat_task(&x->seat);
-        int64_t run = 1 + (int64_t)(draw(w) % (uint64_t)(20 * NS_PER_MS));
-        bool crashed = chance(w, 5);
-        struct attempt_use use = {.run_ns = run, .seat_spent = crashed};
+        struct task *t = run->task;
+        int64_t ran = 1 + (int64_t)(draw(w) % (uint64_t)(20 * NS_PER_MS));
+        struct attempt_use use = {.run_ns = ran, .seat_spent = crashed};
         struct retry_verdict v = {.state = TASK_SUCCEEDED};
         enum wire_code code = crashed ? WIRE_WORKER_CRASHED : WIRE_OK;
 
         if (!crashed && chance(w, 25))
                 code = chance(w, 80) ? WIRE_TASK_ERROR : WIRE_SYNTAX_ERROR;
         own(w, t->project)->running--;
-        task_attempt_end(t, code, crashed, 1);
-        scheduler_ended(&w->st.s, list_first_entry(&x->seat.runs, struct run, node), &use, w->st.now);
-        if (x->seat.retiring) {
-                scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
-                x->live = false;
-        }
+        task_attempt_end(t, code, crashed && !innocent, 1);
+        scheduler_ended(&w->st.s, run, &use, w->st.now);
         if (code)
                 v = retry_decide(t, code, w->st.now, &policy, draw(w));
         t->quarantined = v.quarantine;
@@ -317,6 +349,41 @@ static void end_attempt(struct world *w, struct stage_seat *x)
         maybe_revive(w, t);
 }
 
+/* One that crashes takes the others along. */
+static void end_run(struct world *w, struct stage_seat *x, struct run *run)
+{
+        bool crashed = chance(w, 5);
+
+        end_attempt(w, run, crashed, false);
+        while (crashed && x->seat.n_runs)
+                end_attempt(w, list_first_entry(&x->seat.runs, struct run, node), true, chance(w, 50));
+        if (x->seat.retiring && !x->seat.n_runs) {
+                scheduler_seat_gone(&w->st.s, &x->seat, w->st.now);
+                x->live = false;
+        }
+}
+
+static int64_t next_due(const struct stage_seat *x)
+{
+        int64_t due = x->due;
+
+        for (int k = 0; k < STAGE_RUNS; k++)
+                if (x->runs[k].task && x->run_due[k] < due)
+                        due = x->run_due[k];
+        return due;
+}
+
+static void pass_seat(struct world *w, struct stage_seat *x)
+{
+        if (x->due <= w->st.now) {
+                x->due = INT64_MAX;
+                scheduler_seat_ready(&w->st.s, &x->seat, w->st.now);
+        }
+        for (int k = 0; k < STAGE_RUNS; k++)
+                if (x->live && x->runs[k].task && x->run_due[k] <= w->st.now)
+                        end_run(w, x, &x->runs[k]);
+}
+
 /* Time goes on, to the next thing that is due or a little. */
 static void pass(struct world *w)
 {
@@ -325,21 +392,13 @@ static void pass(struct world *w)
         if (wake < next)
                 next = wake;
         for (int i = 0; i < STAGE_SEATS; i++)
-                if (w->st.seats[i].live && w->st.seats[i].due < next)
-                        next = w->st.seats[i].due;
+                if (w->st.seats[i].live && next_due(&w->st.seats[i]) < next)
+                        next = next_due(&w->st.seats[i]);
         if (next > w->st.now)
                 w->st.now = next;
-        for (int i = 0; i < STAGE_SEATS; i++) {
-                struct stage_seat *x = &w->st.seats[i];
-
-                if (!x->live || x->due > w->st.now)
-                        continue;
-                x->due = INT64_MAX;
-                if (x->seat.state == SEAT_STARTING)
-                        scheduler_seat_ready(&w->st.s, &x->seat, w->st.now);
-                else if (x->seat.n_runs)
-                        end_attempt(w, x);
-        }
+        for (int i = 0; i < STAGE_SEATS; i++)
+                if (w->st.seats[i].live)
+                        pass_seat(w, &w->st.seats[i]);
 }
 
 static void cancel_one(struct world *w)
@@ -376,10 +435,32 @@ static void change_limits(struct world *w)
         o->tokens_read = w->st.now;
 }
 
+/* How much a seat takes, and how many there may be, changes live. */
+static void change_class(struct world *w)
+{
+        bool http = chance(w, 50);
+
+        scheduler_set_class(&w->st.s, http ? CLASS_HTTP : CLASS_HANDLERS, http ? 1 + (uint32_t)below(w, STAGE_RUNS) : 1,
+                (uint32_t)below(w, 3), w->st.now);
+}
+
+/* No worker of a class can be started for a while. */
+static void hold_class(struct world *w)
+{
+        scheduler_hold_class(&w->st.s, chance(w, 50) ? CLASS_HTTP : CLASS_HANDLERS, chance(w, 50));
+}
+
+/* Nobody serves a class any more, or somebody does again. */
+static void withdraw_class(struct world *w)
+{
+        scheduler_withdraw_class(&w->st.s, CLASS_HANDLERS, chance(w, 50), w->st.now);
+}
+
 static const struct {
         int percent;
         void (*happen)(struct world *w);
-} incidents[] = {{3, cancel_one}, {2, lose_seat}, {2, change_limits}};
+} incidents[] = {{3, cancel_one}, {2, lose_seat}, {2, change_limits}, {1, change_class}, {1, hold_class},
+        {1, withdraw_class}};
 
 static void step(struct world *w)
 {
@@ -427,6 +508,7 @@ static void world_init(struct world *w, uint64_t seed)
         w->st.start_time = below(w, 5) * NS_PER_MS;
         w->st.on_run = on_run;
         w->st.arg = w;
+        scheduler_set_class(&w->st.s, CLASS_HTTP, STAGE_RUNS, 0, w->st.now);
 }
 
 static void world_people(struct world *w)
@@ -444,6 +526,9 @@ static void run_dry(struct world *w)
 {
         struct project_settings settings = stage_settings();
 
+        for (int c = 0; c < CLASSES; c++)
+                scheduler_hold_class(&w->st.s, (enum task_class)c, false);
+        scheduler_withdraw_class(&w->st.s, CLASS_HANDLERS, false, w->st.now);
         for (int i = 0; i < PROJECTS; i++) {
                 scheduler_project_set(&w->st.s, w->projects[i].p, &settings, w->st.now);
                 w->projects[i].rate = 0;
