@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 
+from builtins_table import ROWS
 from harness import BUILD, Daemon, descendants, eventually
 from packages import PACKAGES
 from tap import case, note, run
@@ -26,7 +27,9 @@ FILES = {
     "lib/broken.json": "{\n  \"a\": 1,\n  nonsense\n}",
     "lib/version.js": "module.exports = 'one'",
     "lib/keeps.js": "var seen = []; exports.see = function (x) { seen.push(x); return seen }",
-    "lib/loads-late.js": "exports.f = function (ms) { var end = Date.now() + ms; while (Date.now() < end); return require('./sum').sum(1) }",
+    "lib/evaluates.js": "module.exports = function (name, expression) {\n  var p = require(name), v;\n  try { v = Function('p', "
+                        "'require', 'return ' + expression)(p, require) } catch (e) { v = 'threw ' + e.name }\n"
+                        "  return JSON.stringify(v === undefined ? null : v)\n}",
 }
 
 
@@ -137,6 +140,14 @@ def a_package_called_again_costs_little_more_than_hello():
         lodash = time_of(lambda: library.call("lodash", [1, 2, 3, 4], 2, method="chunk"))
         note(f"hello {hello * 1e6:.0f} us, lodash {lodash * 1e6:.0f} us: {lodash / hello:.2f} times as long (aim: 2)")
         assert lodash < 6 * hello
+
+
+@case
+def built_in_modules_answer_as_those_of_node():
+    with Library() as library:
+        for name, expression, answer in ROWS:
+            for spelled in (name, "node:" + name):
+                assert library.value("lib/evaluates", spelled, expression) == answer, (name, expression)
 
 
 # ---- errors ----
