@@ -2,13 +2,16 @@
 #include "loader/confine.h"
 
 #include "base/error.h"
+#include "sandbox/filter.h"
 #include "sandbox/instrument.h"
+#include "sandbox/landlock.h"
+#include "sandbox/layer.h"
 #include "wire/pack.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,8 +19,6 @@
 #include <unistd.h>
 
 enum { MEMORY_MIB = 256, FILES_MAX = 128 };
-
-enum state { ABSENT, PARTIAL, ENFORCED };
 
 struct confinement {
         const struct roots *roots;
@@ -28,8 +29,8 @@ struct confinement {
 static int layer_parent_death(const struct confinement *c)
 {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                return ABSENT;
-        return getppid() == c->parent ? ENFORCED : error_origin(-ESRCH);
+                return LAYER_ABSENT;
+        return getppid() == c->parent ? LAYER_ENFORCED : error_origin(-ESRCH);
 }
 
 /* Neither forks nor dumps; a file's bytes and an answer fit in the memory. FSIZE stays: the log may be a
@@ -41,19 +42,19 @@ static int layer_rlimits(const struct confinement *c)
                 rlim_t value;
         } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_NOFILE, FILES_MAX},
                 {RLIMIT_AS, instrumented() ? RLIM_INFINITY : (rlim_t)MEMORY_MIB << 20}};
-        int state = instrumented() ? PARTIAL : ENFORCED;
+        int state = instrumented() ? LAYER_PARTIAL : LAYER_ENFORCED;
 
         (void)c;
         for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
                 struct rlimit now;
 
                 if (getrlimit(limits[i].resource, &now) < 0)
-                        return PARTIAL;
+                        return LAYER_PARTIAL;
                 if (limits[i].value < now.rlim_max)
                         now.rlim_max = limits[i].value;
                 now.rlim_cur = now.rlim_max;
                 if (setrlimit(limits[i].resource, &now) < 0)
-                        state = PARTIAL;
+                        state = LAYER_PARTIAL;
         }
         return state;
 }
@@ -67,87 +68,90 @@ static int layer_capabilities(const struct confinement *c)
 
         (void)c;
         if (syscall(SYS_capget, &header, sets) < 0)
-                return ABSENT;
+                return LAYER_ABSENT;
         sets[0].effective = sets[0].permitted = sets[0].permitted & (1u << CAP_DAC_READ_SEARCH);
         sets[0].inheritable = 0;
         sets[1] = (struct __user_cap_data_struct){0};
-        return syscall(SYS_capset, &header, sets) < 0 ? ABSENT : ENFORCED;
+        return syscall(SYS_capset, &header, sets) < 0 ? LAYER_ABSENT : LAYER_ENFORCED;
 }
 
 static int layer_not_dumpable(const struct confinement *c)
 {
         (void)c;
-        return prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_GET_DUMPABLE) ? ABSENT : ENFORCED;
+        return prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_GET_DUMPABLE) ? LAYER_ABSENT : LAYER_ENFORCED;
 }
 
 static int layer_no_new_privs(const struct confinement *c)
 {
         (void)c;
-        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? ABSENT : ENFORCED;
-}
-
-/* What the first version of Landlock knows: reading, writing, making and removing of files. */
-enum { LANDLOCK_RIGHTS = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1 };
-
-static int allow_reading(int ruleset, const struct roots *r)
-{
-        for (unsigned int i = 0; i < r->n; i++) {
-                struct landlock_path_beneath_attr rule = {
-                        .allowed_access = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR,
-                        .parent_fd = r->list[i].fd};
-
-                if (rule.parent_fd >= 0 &&
-                        syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) < 0)
-                        return -errno;
-        }
-        return 0;
+        return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? LAYER_ABSENT : LAYER_ENFORCED;
 }
 
 static int layer_landlock(const struct confinement *c)
 {
-        struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_RIGHTS};
-        int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0), fd;
+        int fds[ROOTS_MAX], fd;
+        size_t n = 0;
 
-        if (ruleset < 0)
-                return ABSENT;
-        fd = allow_reading(ruleset, c->roots) || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0 ? -1 : 0;
-        close(ruleset);
-        if (fd < 0)
-                return ABSENT;
+        for (unsigned int i = 0; i < c->roots->n; i++)
+                if (c->roots->list[i].fd >= 0)
+                        fds[n++] = c->roots->list[i].fd;
+        if (landlock_confine(fds, n) < 0)
+                return LAYER_ABSENT;
         fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
         if (fd >= 0)
                 close(fd);
-        return fd < 0 && errno == EACCES ? ENFORCED : PARTIAL;
+        return fd < 0 && errno == EACCES ? LAYER_ENFORCED : LAYER_PARTIAL;
 }
 
+static const int calls[] = {
+#define SYSCALL(name, reason) SYS_##name,
+#include "loader/syscalls.def"
+};
+
+static int layer_seccomp(const struct confinement *c)
+{
+        struct filter f;
+        int r;
+
+        (void)c;
+        if (filter_build_list(&f, calls, sizeof(calls) / sizeof(calls[0])) < 0)
+                return LAYER_ABSENT;
+        r = filter_load(&f);
+        filter_fini(&f);
+        return r < 0 ? LAYER_ABSENT : LAYER_ENFORCED;
+}
+
+/* tools: also under a sanitizer or valgrind, whose runtimes look at the process from beside it. */
 static const struct {
         const char *name;
-        /* An enum state, or negative: this process must end. */
+        /* An enum layer_state, or negative: this process must end. */
         int (*apply)(const struct confinement *);
+        bool tools;
 } layers[] = {
-        {"parentDeath", layer_parent_death},
-        {"rlimits", layer_rlimits},
+        {"parentDeath", layer_parent_death, true},
+        {"rlimits", layer_rlimits, true},
         {"capabilities", layer_capabilities},
         {"notDumpable", layer_not_dumpable},
-        {"noNewPrivs", layer_no_new_privs},
+        {"noNewPrivs", layer_no_new_privs, true},
         {"landlock", layer_landlock},
+        {"seccomp", layer_seccomp},
 };
 
 int confine(const struct roots *r, pid_t parent, struct buf *out)
 {
-        static const char *const words[] = {
-                [ABSENT] = "absent", [PARTIAL] = "partial", [ENFORCED] = "enforced"};
         const struct confinement c = {r, parent};
         struct pack p;
 
+        /* The library looks for a seed when it makes its first table: now, while there is one to be found. */
+        json_object_seed(0);
         pack_init(&p, out);
         pack_map(&p, sizeof(layers) / sizeof(layers[0]));
         for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-                int state = layers[i].apply(&c);
+                int state = instrumented() && !layers[i].tools ? LAYER_ABSENT : layers[i].apply(&c);
 
                 if (state < 0)
                         return state;
-                pack_entry_text(&p, layers[i].name, words[state]);
+                pack_entry_text(&p, layers[i].name, layer_words[state]);
         }
         return p.error;
 }

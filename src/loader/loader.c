@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FRAME_IN_MAX = 2 * 1024 * 1024, PROOF_MAX = 64 * 1024, OUT_MAX = ROOTS_FILE_MAX + 1024 * 1024 };
@@ -46,8 +47,11 @@ static int settle_in(int channel_fd)
         log_open("poppod-loader");
         reset_signals();
         prctl(PR_SET_NAME, "poppod-loader");
-        if (clearenv())
+        /* What a line of the log needs to know is asked now, before nothing may be asked any more. */
+        log_set_format(isatty(STDERR_FILENO) ? LOG_FORMAT_TEXT : LOG_FORMAT_JSON);
+        if (clearenv() || setenv("TZ", "UTC", 1))
                 return error_origin(-ENOMEM);
+        tzset();
         r = fd_set_nonblock(channel_fd, 0);
         return r < 0 ? r : fd_close_from(STDERR_FILENO + 1, channel_fd);
 }

@@ -87,24 +87,17 @@ static bool take_place(struct cursor *c, struct place *at)
 
 static int check_file(const struct roots *r, struct cursor *c)
 {
-        struct found now;
-        struct reason why;
-        struct wire_value mark;
+        struct wire_value bytes;
+        struct mark mark;
         struct place at;
         unsigned int root;
         bool there;
-        int fault;
 
-        if (!take_root(c, r, &there, &root) || !there || !take_place(c, &at) || cursor_read(c, &mark) ||
-                mark.tag != TAG_BIN)
+        if (!take_root(c, r, &there, &root) || !there || !take_place(c, &at) || cursor_read(c, &bytes) ||
+                bytes.tag != TAG_BIN || bytes.bytes.len != sizeof(mark))
                 return ROOTS_ABSENT;
-        fault = roots_find(r, root, &at, &now, &why);
-        if (fault)
-                return fault < 0 ? fault : ROOTS_ABSENT;
-        close(now.fd);
-        if (mark.bytes.len != sizeof(now.mark) || memcmp(mark.bytes.data, &now.mark, sizeof(now.mark)))
-                return ROOTS_ABSENT;
-        return 0;
+        memcpy(&mark, bytes.bytes.data, sizeof(mark));
+        return roots_is_same(r, root, &at, &mark) ? 0 : ROOTS_ABSENT;
 }
 
 static bool is_same(const struct answer *now, bool found, unsigned int root, struct bytes path)

@@ -57,6 +57,10 @@ void roots_close(struct roots *r);
 int roots_find(const struct roots *r, unsigned int root, const struct place *at, struct found *out,
         struct reason *why);
 
+/* Whether what is at this place, links not followed, is still what it was. Only looks: for files that were
+ * found before. */
+bool roots_is_same(const struct roots *r, unsigned int root, const struct place *at, const struct mark *mark);
+
 /* Appends the whole file. ROOTS_REFUSED: it is too large, or changes while it is read. */
 int roots_read(const struct found *f, struct buf *out, struct reason *why);
 

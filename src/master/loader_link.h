@@ -25,7 +25,8 @@ struct loader_link_ops {
 struct loader_link {
         struct subprocess process;
         const struct loader_link_ops *ops;
-        struct buf roots; /* as an encoded array */
+        struct buf roots;  /* as an encoded array */
+        struct buf layers; /* what holds around it, as an encoded map; empty until it has said so */
         struct list waiting;
         uint64_t questions; /* that were asked of this loader */
         uint32_t under_way; /* questions without an answer, those of askers that are gone included */

@@ -241,13 +241,16 @@ static const char *state_name(const struct supervisor *s)
         return names[s->state];
 }
 
-static void write_process(struct pack *p, const char *name, const struct subprocess *h)
+/* layers: what holds around it, where it says so. */
+static void write_process(struct pack *p, const char *name, const struct subprocess *h, struct bytes layers)
 {
         pack_text(p, name);
-        pack_map(p, 2u + (h->pid != 0));
+        pack_map(p, 2u + (h->pid != 0) + (layers.len != 0));
         write_pid(p, h->pid);
         pack_entry_text(p, "state", subprocess_state_name(h->state));
         pack_entry_uint(p, "restarts", h->restarts);
+        if (layers.len)
+                pack_entry_raw(p, "layers", layers);
 }
 
 static void write_failures(struct pack *p, const struct breaker *b)
@@ -298,9 +301,9 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         pack_entry_uint(p, "clients", s->n_sessions);
         if (config)
                 pack_entry_text(p, "config", config);
-        write_process(p, "spawner", &s->spawner.process);
+        write_process(p, "spawner", &s->spawner.process, (struct bytes){0});
         if (loads)
-                write_process(p, "loader", &s->loader.process);
+                write_process(p, "loader", &s->loader.process, buf_bytes(&s->loader.layers));
         write_breaker(p, &s->pool);
 }
 

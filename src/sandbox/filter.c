@@ -52,7 +52,8 @@ static int add_conditions(scmp_filter_ctx ctx, int number, enum filter_action ac
                 const struct filter_condition *c = &filter_conditions[i];
 
                 if (c->action == action)
-                        r = seccomp_rule_add_array(ctx, kernel_actions[c->answer], number, c->n_tests, c->tests);
+                        r = seccomp_rule_add_array(
+                                ctx, kernel_actions[c->answer], number, c->n_tests, c->tests);
         }
         return r;
 }
@@ -68,14 +69,19 @@ static int add_rule(scmp_filter_ctx ctx, const struct filter_rule *rule, enum fi
         return seccomp_rule_add(ctx, kernel_actions[answer], rule->number, 0);
 }
 
-static int add_rules(scmp_filter_ctx ctx, enum profile profile, bool starts)
+static int set_attributes(scmp_filter_ctx ctx)
 {
         /* KILL alone would end only the thread. */
         int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
         /* A tree instead of a list: the kernel walks it for every call there is when a child loads it. */
-        if (!r)
-                r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        return r ? r : seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+}
+
+static int add_rules(scmp_filter_ctx ctx, enum profile profile, bool starts)
+{
+        int r = set_attributes(ctx);
+
         for (size_t i = 0; !r && i < filter_n_rules; i++)
                 r = add_rule(ctx, &filter_rules[i], filter_answer(&filter_rules[i], profile, starts),
                         filter_rest(profile));
@@ -123,6 +129,24 @@ int filter_build(struct filter *f, enum profile profile, bool starts)
         if (!ctx)
                 return error_origin(-ENOMEM);
         r = add_rules(ctx, profile, starts);
+        if (!r)
+                r = export_program(f, ctx);
+        seccomp_release(ctx);
+        return r;
+}
+
+int filter_build_list(struct filter *f, const int *calls, size_t n)
+{
+        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        int r;
+
+        *f = (struct filter){0};
+        if (!ctx)
+                return error_origin(-ENOMEM);
+        r = set_attributes(ctx);
+        for (size_t i = 0; !r && i < n; i++)
+                r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
+        r = error_origin(r);
         if (!r)
                 r = export_program(f, ctx);
         seccomp_release(ctx);

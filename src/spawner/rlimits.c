@@ -13,7 +13,7 @@
 
 #define MIB ((rlim_t)1024 * 1024)
 
-enum { SLACK_MIB = 128, CPU_GRACE_S = 60 };
+enum { SLACK_MIB = 256, CPU_GRACE_S = 60 };
 
 /* Of a worker with as many transfers as there may be: a socket or two each, a lookup's, and what is kept open. */
 enum { TRANSFERS_FILES = 8192, TRANSFERS_MIB = 1024, TRANSFERS_TASKS = 4, TRANSFERS_REPLIES = 64 };
@@ -41,7 +41,8 @@ static rlim_t cpu_seconds(const struct lockdown *l)
         return 2 * s->max_tasks * (s->max_cpu_ms / 1000 + 1) + CPU_GRACE_S;
 }
 
-/* What is mapped now (the arena is), the stack at its largest, a frame in and out while its buffer moves, and slack. */
+/* What is mapped now (the arena is), the stack at its largest, a frame in and out while its buffer moves, and slack: the images of loaded
+ * modules (worker/js/worlds.h), and what is on its way into one. */
 static rlim_t address_space(const struct lockdown *l)
 {
         const struct wire_spawn_setup *s = l->setup;

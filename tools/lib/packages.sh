@@ -8,6 +8,10 @@ bench_packages=("${build_packages[@]}" python3-msgpack)
 test_packages=("${build_packages[@]}" libcmocka-dev mandoc python3-msgpack python3-httpbin nginx-light openssl
         valgrind shellcheck procps binutils)
 
+# Tests fetch packages of npm's. Where somebody installed Node.js from elsewhere, npm is there already and Debian's would
+# be in its way.
+command -v npm >/dev/null || test_packages+=(npm)
+
 package_installed() {
         [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }

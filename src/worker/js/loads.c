@@ -27,6 +27,13 @@ void loads_begin(void)
         loads.too_many = loads.failed = false;
 }
 
+void loads_forget(void)
+{
+        if (loads.proof.len)
+                memset(loads.proof.data, 0, loads.proof.len);
+        loads.proof.len = 0;
+}
+
 bool loads_failed(struct wire_refusal *why)
 {
         if (loads.failed)

@@ -12,6 +12,9 @@
 /* A task begins: nothing was asked yet. */
 void loads_begin(void);
 
+/* It is over: wipes what its questions left. */
+void loads_forget(void);
+
 /* 0: *reply is filled, and good until the next question. Positive: the loader could not be asked, and says
  * why. */
 int loads_ask(const struct wire_load *question, struct wire_load_reply *reply, struct wire_refusal *why);

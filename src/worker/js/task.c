@@ -266,6 +266,7 @@ void task_forget(void)
         kept.len = 0;
         buf_shrink(&kept, KEEP_BYTES);
         compile_forget();
+        loads_forget();
 }
 
 void task_run(struct bytes map, const struct deadline_limits *limits, struct outcome *out)

@@ -19,19 +19,23 @@
 
 enum { PATIENCE_S = 60 };
 
+const char *daemon_loader;
+
 static void write_config(const char *path, const char *dir, const char *worker)
 {
         FILE *f = fopen(path, "we");
 
         assert_non_null(f);
         fprintf(f, "{\"daemon\": {\"worker\": {%s \"respawnBackoff\": 1, \"respawnBackoffMax\": 20, \"killGrace\": 100}},"
-                   " \"logging\": {\"file\": \"%s/log\", \"level\": \"debug\"}}", worker, dir);
+                   " \"taskTypes\": {%s}, \"logging\": {\"file\": \"%s/log\", \"level\": \"debug\"}}", worker,
+                daemon_loader ? "\"execute-module\": {\"roots\": [\"/\"]}" : "", dir);
         fclose(f);
 }
 
 _Noreturn static void be_master(const struct daemon *d, const char *spawner, const char *config)
 {
-        struct master_options options = {.config_path = config, .socket_path = d->socket, .spawner_program = spawner};
+        struct master_options options = {.config_path = config, .socket_path = d->socket, .spawner_program = spawner,
+                .loader_program = daemon_loader};
 
         alarm(PATIENCE_S);
         exit(master_main(&options));

@@ -13,6 +13,9 @@ struct daemon {
         uint64_t seq;
 };
 
+/* The loader's program of daemons that are started from now on; NULL: they have neither it nor roots. */
+extern const char *daemon_loader;
+
 /* worker: members of daemon.worker in the configuration, with a comma behind each. */
 void daemon_start(struct daemon *d, const char *spawner, const char *worker);
 /* Ends it and expects that it ends well. */

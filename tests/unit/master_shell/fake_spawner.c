@@ -291,6 +291,65 @@ static void play_locked(uint64_t seq)
         flush();
 }
 
+/* ---- questions to the loader ---- */
+
+enum { QUESTION = 77 };
+
+static void ask(uint64_t seq, struct bytes name)
+{
+        struct wire_load body = {0};
+
+        WIRE_SET(&body, load, name, name);
+        channel_send(&out, WIRE_MESSAGE(load), seq, &body);
+}
+
+/* The answer as the run's own: done, or the code that the question was refused with. */
+static void play_load(uint64_t seq, struct bytes name)
+{
+        struct wire_refusal why;
+        struct wire_head head;
+        struct bytes frame, error, code;
+        char text[64];
+
+        ask(QUESTION, name);
+        flush();
+        while (channel_next(&out, &frame))
+                if (channel_fill(&out))
+                        _exit(1);
+        if (wire_open(frame, &head, &why) || !head.is_reply || head.seq != QUESTION)
+                return reply_error(seq, "TASK_ERROR", (struct bytes){0});
+        if (head.ok)
+                return play_ok(seq);
+        if (!wire_lookup(frame, "error", &error) || !wire_lookup_str(error, "code", &code))
+                _exit(1);
+        memcpy(text, code.data, code.len);
+        text[code.len] = 0;
+        reply_error(seq, text, (struct bytes){0});
+}
+
+static void play_load_idle(uint64_t seq)
+{
+        struct wire_worker_run_reply body = honest(arrays(0));
+
+        channel_send(&out, WIRE_MESSAGE(worker_run_reply), seq, &body);
+        ask(QUESTION, wire_str("ok"));
+        flush();
+}
+
+static void play_load_twice(uint64_t seq)
+{
+        (void)seq;
+        ask(QUESTION, wire_str("ok"));
+        ask(QUESTION + 1, wire_str("ok"));
+        flush();
+}
+
+static void play_load_and_go_on(uint64_t seq)
+{
+        ask(QUESTION, wire_str("late"));
+        play_ok(seq);
+}
+
 /* Of a class that runs many at once: one that is under way until another one lets it end. */
 static uint64_t kept;
 
@@ -317,6 +376,7 @@ static const struct {
         {"exit", play_exit}, {"exit-stuck", play_exit_stuck}, {"abort", play_abort}, {"denied", play_denied},
         {"ok-then-exit", play_ok_then_exit}, {"hang", play_hang}, {"silent", play_silent}, {"close", play_close},
         {"output-unasked", play_output_unasked}, {"locked", play_locked}, {"keep", play_keep}, {"release", play_release},
+        {"load-idle", play_load_idle}, {"load-twice", play_load_twice}, {"load-and-go-on", play_load_and_go_on},
 };
 
 static void play(struct bytes frame, uint64_t seq)
@@ -326,6 +386,8 @@ static void play(struct bytes frame, uint64_t seq)
         if (!wire_lookup(frame, "task", &task) ||
                 (!wire_lookup_str(task, "code", &code) && !wire_lookup_str(task, "url", &code)))
                 _exit(1);
+        if (code.len > 5 && !memcmp(code.data, "load:", 5))
+                return play_load(seq, (struct bytes){code.data + 5, code.len - 5});
         for (size_t i = 0; i < sizeof(tricks) / sizeof(tricks[0]); i++)
                 if (wire_str_is(code, tricks[i].name))
                         return tricks[i].play(seq);

@@ -133,12 +133,12 @@ assert.notEqual = function (a, b, message) {
 };
 assert.strictEqual = function (a, b, message) {
     if (!isSame(a, b)) {
-        fail(a, b, message, '===');
+        fail(a, b, message, 'strictEqual');
     }
 };
 assert.notStrictEqual = function (a, b, message) {
     if (isSame(a, b)) {
-        fail(a, b, message, '!==');
+        fail(a, b, message, 'notStrictEqual');
     }
 };
 assert.deepEqual = function (a, b, message) {

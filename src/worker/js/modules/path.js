@@ -104,6 +104,9 @@ function basename(path, ext) {
     var base = path === '/' ? '' : path.slice(path.lastIndexOf('/') + 1);
     if (ext !== undefined) {
         check(ext, 'ext');
+        if (ext === path) {
+            return '';
+        }
         if (base !== ext && ext && base.slice(-ext.length) === ext) {
             base = base.slice(0, -ext.length);
         }

@@ -91,9 +91,18 @@ function inspectProperty(value, key, state) {
 
 function inspectElements(value, state) {
     var out = [];
+    var holes = 0;
     var max = Math.min(value.length, state.options.maxArrayLength);
     for (var i = 0; i < max; i++) {
-        out.push(i in value ? inspectProperty(value, i, state) : '<empty item>');
+        if (i in value) {
+            out.push(inspectProperty(value, i, state));
+            continue;
+        }
+        holes++;
+        if (i + 1 === max || i + 1 in value) {
+            out.push('<' + holes + ' empty item' + (holes > 1 ? 's>' : '>'));
+            holes = 0;
+        }
     }
     if (value.length > max) {
         out.push('... ' + (value.length - max) + ' more item' + (value.length - max > 1 ? 's' : ''));

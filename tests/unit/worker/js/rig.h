@@ -58,5 +58,8 @@ void rig_task(struct rig *r, struct bytes task, uint64_t timeout_ms, struct rig_
 void rig_send(struct rig *r, struct bytes task, uint64_t timeout_ms);
 void rig_receive(struct rig *r, struct rig_reply *out);
 
+/* How often a text stands in the memory that the worker can write to. */
+size_t rig_count_in_memory(struct rig *r, const char *needle);
+
 /* Bin as <hex>, extensions as (type:hex), floats with a point. */
 void rig_print(struct bytes value, char *out, size_t n);

@@ -1,6 +1,7 @@
 /* What users of execute-module see, and what it costs the second time. */
 #include "library.h"
 #include "rig.h"
+#include "leave_out.h"
 
 #include "base/clock.h"
 #include "wire/pack.h"
@@ -285,6 +286,30 @@ static void nothing_of_one_call_is_in_the_next(void **state)
         }
 }
 
+/* Neither in the worlds that are kept, nor where frames and texts pass. */
+static void no_bytes_of_a_call_stay(void **state)
+{
+        static const char *const paths[] = {"state", "state", "core", "nowhere", "throws-it", "careless"};
+
+        (void)state;
+#ifdef __SANITIZE_ADDRESS__
+        return leave_out("its allocator copies what it grows and keeps what was freed");
+#endif
+        library_put(&library, "a/throws-it.js", "module.exports = function (x) { throw new Error(x + x) }");
+        library_put(&library, "a/careless.js",
+                "module.exports = function (x) { console.log(x); global.kept = x; return require('./late-' + "
+                "1)(x) }");
+        library_put(&library, "a/late-1.js", "module.exports = function (x) { return {x: [x + x]} }");
+        for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+                rig_module(
+                        &rig, paths[i], strcmp(paths[i], "core") ? NULL : "f", one_text("MARK1ERxyz"), &got);
+                gives("sum", NULL, numbers, "5");
+                if (rig_count_in_memory(&rig, "MARK1") || rig_count_in_memory(&rig, "ERxyz"))
+                        fail_msg("%s left %zu and %zu", paths[i], rig_count_in_memory(&rig, "MARK1"),
+                                rig_count_in_memory(&rig, "ERxyz"));
+        }
+}
+
 static void what_is_logged_while_loading_is_in_that_tasks_record(void **state)
 {
         (void)state;
@@ -428,6 +453,30 @@ static void without_a_loader_the_task_fails_whatever_it_makes_of_it(void **state
         gives("sum", NULL, numbers, "5");
 }
 
+/* Answers that lack what they must have, and one that is no answer to this. */
+static void an_answer_that_makes_no_sense_is_an_error(void **state)
+{
+        struct wire_load_reply odd = {0};
+
+        (void)state;
+        WIRE_SET(&odd, load_reply, proof, (struct bytes){(const uint8_t *)"\x90", 1});
+        for (int i = 0; i < 3; i++) {
+                rig.deaf = true;
+                rig_send_module(&rig, "odd", NULL, none, 5000);
+                rig_wait_for_question(&rig);
+                rig.deaf = false;
+                WIRE_SET(&odd, load_reply, kind, 1);
+                if (i == 1)
+                        WIRE_SET(&odd, load_reply, path, wire_str("odd.js"));
+                if (i == 2)
+                        WIRE_SET(&odd, load_reply, kind, 0);
+                rig_answer(&rig, rig.asked, WIRE_MESSAGE(load_reply), &odd);
+                rig_receive(&rig, &got);
+                assert_string_equal(got.code, i == 2 ? "MODULE_NOT_FOUND" : "LOADER_UNAVAILABLE");
+        }
+        gives("sum", NULL, numbers, "5");
+}
+
 static void cost_of_a_warm_module_is_shown(void **state)
 {
         enum { SAMPLE = 2000 };
@@ -459,6 +508,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(stacks_name_modules_and_lines),
                 cmocka_unit_test(a_loaded_module_is_not_loaded_again),
                 cmocka_unit_test(nothing_of_one_call_is_in_the_next),
+                cmocka_unit_test(no_bytes_of_a_call_stay),
                 cmocka_unit_test(what_is_logged_while_loading_is_in_that_tasks_record),
                 cmocka_unit_test(a_changed_file_is_seen),
                 cmocka_unit_test(what_was_missing_is_seen_when_it_comes),
@@ -466,6 +516,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(a_deadline_holds_while_a_module_loads),
                 cmocka_unit_test(a_deadline_holds_while_the_loader_is_silent),
                 cmocka_unit_test(without_a_loader_the_task_fails_whatever_it_makes_of_it),
+                cmocka_unit_test(an_answer_that_makes_no_sense_is_an_error),
                 cmocka_unit_test(cost_of_a_warm_module_is_shown),
         };
 

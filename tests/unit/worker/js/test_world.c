@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/uio.h>
 
 #include <cmocka.h>
 
@@ -108,48 +107,6 @@ static void no_task_sees_what_another_changed(void **state)
         }
 }
 
-static size_t count_in(const char *hay, size_t n, const char *needle)
-{
-        size_t found = 0, len = strlen(needle);
-
-        for (const char *at = hay; (at = memmem(at, (size_t)(hay + n - at), needle, len)); at += len)
-                found++;
-        return found;
-}
-
-/* How often a text stands in the memory that the worker can write to. */
-static size_t count_in_memory(pid_t pid, const char *needle)
-{
-        char path[64], line[512];
-        size_t found = 0;
-        FILE *maps;
-
-        snprintf(path, sizeof(path), "/proc/%d/maps", pid);
-        maps = fopen(path, "r");
-        assert_non_null(maps);
-        while (fgets(line, sizeof(line), maps)) {
-                unsigned long from, to;
-                char rights[5];
-
-                if (sscanf(line, "%lx-%lx %4s", &from, &to, rights) != 3 || rights[1] != 'w')
-                        continue;
-                /* A sanitizer's shadow: terabytes, and nothing of the program's. */
-                if (to - from > UINT64_C(1) << 32)
-                        continue;
-                for (unsigned long at = from; at < to; at += 1 << 20) {
-                        static char copy[(1 << 20) + 64];
-                        size_t want = to - at < sizeof(copy) ? to - at : sizeof(copy);
-                        struct iovec here = {copy, want}, there = {(void *)at, want};
-                        ssize_t n = process_vm_readv(pid, &here, 1, &there, 1, 0);
-
-                        if (n > 0)
-                                found += count_in(copy, (size_t)n, needle);
-                }
-        }
-        fclose(maps);
-        return found;
-}
-
 /* The marker is made of two halves in the code, and searched for whole and by halves. */
 static void no_bytes_of_a_task_stay(void **state)
 {
@@ -172,9 +129,9 @@ static void no_bytes_of_a_task_stay(void **state)
         for (size_t i = 0; i < sizeof(leaving) / sizeof(leaving[0]); i++) {
                 rig_code(&rig, leaving[i], 400, &got);
                 rig_code(&rig, last, PATIENT, &got);
-                if (count_in_memory(rig.pid, "MARK1") || count_in_memory(rig.pid, "ERxyz"))
-                        fail_msg("%s\n  left %zu and %zu", leaving[i], count_in_memory(rig.pid, "MARK1"),
-                                count_in_memory(rig.pid, "ERxyz"));
+                if (rig_count_in_memory(&rig, "MARK1") || rig_count_in_memory(&rig, "ERxyz"))
+                        fail_msg("%s\n  left %zu and %zu", leaving[i], rig_count_in_memory(&rig, "MARK1"),
+                                rig_count_in_memory(&rig, "ERxyz"));
         }
 }
 
@@ -183,7 +140,7 @@ static void the_search_finds_what_is_there(void **state)
 {
         (void)state;
         rig_send_code(&rig, "var s = 'MARK1' + 'ERxyz'; for (;;) s.length", 300);
-        while (!count_in_memory(rig.pid, "MARK1ERxyz"))
+        while (!rig_count_in_memory(&rig, "MARK1ERxyz"))
                 ;
         rig_receive(&rig, &got);
         assert_string_equal(got.code, "TIMEOUT");
