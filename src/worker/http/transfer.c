@@ -66,13 +66,15 @@ static enum transfer_state end_with(
 
 static void fail_by_curl(struct transfer *t, CURLcode result, struct outcome *out)
 {
-        enum wire_code code = result == CURLE_OUT_OF_MEMORY ? WIRE_OUT_OF_MEMORY : WIRE_HTTP_FAILED;
         const char *words = t->error[0] ? t->error : curl_easy_strerror(result);
 
+        /* Said of a line that is larger than its buffer may get, more than of memory. */
+        if (result == CURLE_OUT_OF_MEMORY)
+                words = "a line of the response is longer than libcurl takes, or there is no memory";
         if (t->hops)
-                outcome_fail(out, code, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
+                outcome_fail(out, WIRE_HTTP_FAILED, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
         else
-                outcome_fail(out, code, "%s", words);
+                outcome_fail(out, WIRE_HTTP_FAILED, "%s", words);
 }
 
 void transfer_time_out(struct transfer *t, struct outcome *out)
