@@ -1,6 +1,7 @@
 """Servers and tasks that attack the http worker. Whatever they do costs their own task only: the same process serves the
 next one, keeps its size, and its neighbours do not notice."""
 import gzip
+import os
 import random
 import statistics
 import sys
@@ -223,8 +224,8 @@ def with_neighbours(stage, url, count, timeout):
 
 
 def expect_no_notice(quiet, loud):
-    # A p99 of a hundred on a busy machine: twice, and what one turn of somebody else takes.
-    assert loud < 2 * quiet + 0.05, (quiet, loud)
+    # A p99 of a hundred on a busy machine: twice, and what a few turns of somebody else take.
+    assert loud < 2 * quiet + (0.3 if "POPPO_SANITIZED" in os.environ else 0.05), (quiet, loud)
 
 
 @case
