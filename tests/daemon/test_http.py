@@ -6,6 +6,7 @@ import time
 
 import http_stage
 import private_net
+from dns_server import DnsServer
 from harness import eventually
 from http_servers import RawServer, gives, response
 from private_net import PUBLIC
@@ -228,6 +229,23 @@ def both_kinds_of_addresses_are_used(stage):
     six.close()
     stage.route("/six", gives(b"4", headers=["Content-Type: text/plain"]))
     assert stage.value("http://both.test/six", {"projectId": "later"})["data"] == "4"
+
+
+@case
+def new_name_servers_are_used_without_a_restart(stage):
+    moved = DnsServer("127.0.0.54")
+    moved.update({**stage.names, "moved.test": [private_net.OTHER]})
+    url = stage.route("/moved", gives(b"moved", headers=["Content-Type: text/plain"])).replace("raw", "moved")
+    message = stage.error("HTTP_FAILED", url, {"projectId": "moves"})["message"]
+    assert "resolve" in message, message
+    private_net.use_nameserver("127.0.0.54")
+    try:
+        # A worker that may not read the new file makes room for one that may, when it has nothing to do.
+        record = eventually(lambda: next((r for r in [stage.fetch(url, {"projectId": "moves"})] if r["state"] == "succeeded"),
+                                         time.sleep(0.2)), "the new name server is asked")
+        assert record["value"]["data"] == "moved"
+    finally:
+        private_net.use_nameserver(http_stage.RESOLVER)
 
 
 # ---- TLS ----

@@ -20,10 +20,11 @@ PRIVATE = ("10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0
 PRIVATE_V6 = ("fd00::1", "fe80::1")
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x20000, 0x10000000, 0x40000000
-MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 4096, 16384, 1 << 18, 2
 SIOCSIFFLAGS, SIOCSIFADDR, SIOCSIFNETMASK, IFF_UP = 0x8914, 0x8916, 0x891C, 1
 
 libc = ctypes.CDLL(None, use_errno=True)
+_replaced = set()
 
 
 class Impossible(Exception):
@@ -62,13 +63,21 @@ def _add_v6(address, index):
         fcntl.ioctl(control, SIOCSIFADDR, request)
 
 
-def _replace(path, text):
+def replace(path, text):
     """Bind-mounts a file over another one: nothing outside of this mount namespace changes."""
     with tempfile.NamedTemporaryFile("w", prefix="poppo-test-") as f:
         f.write(text)
         f.flush()
         os.chmod(f.name, 0o644)
-        _call(libc.mount, f.name.encode(), os.path.realpath(path).encode(), None, MS_BIND, None)
+        target = os.path.realpath(path).encode()
+        if target in _replaced:
+            _call(libc.umount2, target, MNT_DETACH)
+        _replaced.add(target)
+        _call(libc.mount, f.name.encode(), target, None, MS_BIND, None)
+
+
+def use_nameserver(address):
+    replace("/etc/resolv.conf", f"nameserver {address}\noptions timeout:2 attempts:1\n")
 
 
 def has_v6():
@@ -85,8 +94,8 @@ def enter(nameserver, hosts="127.0.0.1 localhost\n"):
         if has_v6():
             for address in (PUBLIC_V6, *PRIVATE_V6):
                 _add_v6(address, socket.if_nametoindex("lo"))
-        _replace("/etc/resolv.conf", f"nameserver {nameserver}\noptions timeout:2 attempts:1\n")
-        _replace("/etc/hosts", hosts)
-        _replace("/etc/nsswitch.conf", "hosts: files dns\n")
+        use_nameserver(nameserver)
+        replace("/etc/hosts", hosts)
+        replace("/etc/nsswitch.conf", "hosts: files dns\n")
     except OSError as error:
         raise Impossible(f"no network of its own: {error}") from error
