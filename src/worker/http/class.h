@@ -4,7 +4,7 @@
 
 #include "wire/codec.h"
 
-/* In the spawner. Negative: there is no poppod-http.so beside the program. */
+/* In the spawner, before any fork. */
 int class_http_prepare(const struct wire_spawn_setup *setup);
 /* In the child, before and after it is locked down. Positive: the object cannot be used, and `why` says so.
  */

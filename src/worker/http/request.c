@@ -190,9 +190,10 @@ int request_drop_credentials(struct request *r)
         return request_drop_headers(r, about_the_sender);
 }
 
-int request_set_url(struct request *r, const char *url, struct wire_refusal *why)
+int request_follow(struct request *r, const char *location, struct wire_refusal *why)
 {
-        CURLUcode code = curl_url_set(r->url, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE);
+        const unsigned int flags = CURLU_NON_SUPPORT_SCHEME | CURLU_URLENCODE | CURLU_ALLOW_SPACE;
+        CURLUcode code = curl_url_set(r->url, CURLUPART_URL, location, flags);
         char *user = NULL;
 
         if (code == CURLUE_OUT_OF_MEMORY)

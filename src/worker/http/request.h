@@ -39,5 +39,5 @@ bool request_accepts(const struct request *r, long status);
 int request_become_get(struct request *r);
 /* For a redirect to somebody else: whatever tells who asks. */
 int request_drop_credentials(struct request *r);
-/* Replaces the URL by a redirect's, which is absolute. Positive: refused. */
-int request_set_url(struct request *r, const char *url, struct wire_refusal *why);
+/* Replaces the URL by where a redirect leads, seen from it. Positive: refused. */
+int request_follow(struct request *r, const char *location, struct wire_refusal *why);

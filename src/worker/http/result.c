@@ -13,9 +13,14 @@
 
 enum { LAST_REQUEST = -1 };
 
+/* Without blanks at its end: libcurl leaves the line's there where nothing else is. */
 static struct bytes text_bytes(const char *text)
 {
-        return (struct bytes){(const uint8_t *)text, strlen(text)};
+        size_t n = strlen(text);
+
+        while (n && strchr(" \t\r\n", text[n - 1]))
+                n--;
+        return (struct bytes){(const uint8_t *)text, n};
 }
 
 static void pack_lower(struct pack *p, const char *name)
@@ -58,7 +63,7 @@ static void pack_joined(struct pack *p, CURL *easy, const struct curl_header *fi
                 if (i)
                         r = buf_append(&joined, ", ", 2);
                 if (!r)
-                        r = buf_append(&joined, h->value, strlen(h->value));
+                        r = buf_append(&joined, h->value, text_bytes(h->value).len);
         }
         if (r && !p->error)
                 p->error = r;

@@ -66,13 +66,15 @@ static enum transfer_state end_with(
 
 static void fail_by_curl(struct transfer *t, CURLcode result, struct outcome *out)
 {
-        enum wire_code code = result == CURLE_OUT_OF_MEMORY ? WIRE_OUT_OF_MEMORY : WIRE_HTTP_FAILED;
         const char *words = t->error[0] ? t->error : curl_easy_strerror(result);
 
+        /* Said of a line that is larger than its buffer may get, more than of memory. */
+        if (result == CURLE_OUT_OF_MEMORY)
+                words = "a line of the response is longer than libcurl takes, or there is no memory";
         if (t->hops)
-                outcome_fail(out, code, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
+                outcome_fail(out, WIRE_HTTP_FAILED, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
         else
-                outcome_fail(out, code, "%s", words);
+                outcome_fail(out, WIRE_HTTP_FAILED, "%s", words);
 }
 
 void transfer_time_out(struct transfer *t, struct outcome *out)
@@ -124,29 +126,28 @@ static void note_timings(struct transfer *t)
                 t->timings.first_byte = (t->hop_started - t->started) / NS_PER_US + first;
 }
 
-/* The URL is the handle's, which is used again. */
-static int take_redirect(struct transfer *t, char **url, long *status, struct wire_refusal *why)
+/* The header as it came: what libcurl makes of it has the user's name in it. The handle is used again, so it
+ * is copied. */
+static int take_location(struct transfer *t, char **location, long *status, struct wire_refusal *why)
 {
-        char *next = NULL;
+        struct curl_header *h;
 
         curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, status);
-        curl_easy_getinfo(t->easy, CURLINFO_REDIRECT_URL, &next);
+        if (curl_easy_header(t->easy, "Location", 0, CURLH_HEADER, -1, &h) != CURLHE_OK)
+                return wire_refuse(why, WIRE_HTTP_FAILED, "the redirect has no Location");
         if (t->hops >= hop_max_redirects(t))
                 return wire_refuse(why, WIRE_HTTP_FAILED,
-                        "one more redirect than the %u that may be followed, to %.80s", t->hops,
-                        next ? next : "nowhere");
-        if (!next)
-                return wire_refuse(why, WIRE_HTTP_FAILED, "the redirect's Location is no URL");
-        *url = strdup(next);
-        return *url ? 0 : error_origin(-ENOMEM);
+                        "one more redirect than the %u that may be followed, to %.80s", t->hops, h->value);
+        *location = strdup(h->value);
+        return *location ? 0 : error_origin(-ENOMEM);
 }
 
 static enum transfer_state follow(struct transfer *t, struct outcome *out)
 {
-        CLEANUP(cleanup_free) char *url = NULL;
+        CLEANUP(cleanup_free) char *location = NULL;
         struct wire_refusal why;
         long status = 0;
-        int r = take_redirect(t, &url, &status, &why);
+        int r = take_location(t, &location, &status, &why);
 
         leave_engine(t);
         if (r)
@@ -155,7 +156,7 @@ static enum transfer_state follow(struct transfer *t, struct outcome *out)
         if (redirect_becomes_get(status, t->request.method))
                 r = request_become_get(&t->request);
         if (!r)
-                r = request_set_url(&t->request, url, &why);
+                r = request_follow(&t->request, location, &why);
         return r ? end_with(t, r, &why, out) : start_hop(t, out);
 }
 

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "wire/exits.h"
 #include "wire/json.h"
+#include "worker/http/names.h"
 #include "worker/http/transfer.h"
 #include "worker/http/trust.h"
 #include "worker/port.h"
@@ -251,6 +252,8 @@ static void turn(void)
         end_overdue();
         free_retired();
         port_serve(&worker.port, revents);
+        if (!worker.n_transfers && !port_backlog(&worker.port) && names_files_replaced())
+                _exit(WORKER_EXIT_NAMES);
         poll_channel(EPOLL_CTL_MOD);
 }
 
@@ -275,6 +278,7 @@ int worker_http_load(const struct wire_spawn_setup *setup)
                 return error_origin(-r);
         setlocale(LC_CTYPE, "C.UTF-8");
         json_seed();
+        names_note_files();
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
                 return error_origin(-ENOMEM);
         /* Without them nothing can be verified, which https requests are then told; http goes on. */

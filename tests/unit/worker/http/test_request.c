@@ -259,9 +259,11 @@ static void a_redirect_brings_no_user_along(void **state)
 {
         (void)state;
         accept_task("{\"url\":\"http://a/\"}");
-        assert_int_equal(request_set_url(&request, "http://b/c", &why), 0);
+        assert_int_equal(request_follow(&request, "http://b/c", &why), 0);
         expect_url("http://b/c");
-        assert_int_equal(request_set_url(&request, "http://user@c/", &why), 1);
+        assert_int_equal(request_follow(&request, "../d e?f#g", &why), 0);
+        expect_url("http://b/d%20e?f#g");
+        assert_int_equal(request_follow(&request, "http://user@c/", &why), 1);
         assert_int_equal(why.code, WIRE_URL_REFUSED);
 }
 
