@@ -18,7 +18,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HIGH_WATER = 4 * 1024 * 1024, OUT_MAX = 2 * STORE_FRAME_MAX };
+/* What waits for the master to read it: one page of what is kept and a few words for each batch. */
+enum { OUT_MAX = 2 * STORE_FRAME_MAX };
 
 int keeper_send(struct keeper *k, const struct wire_message *m, uint64_t seq, const void *body)
 {
@@ -119,7 +120,7 @@ static int (*const handlers[WIRE_IDS])(struct keeper *, uint64_t seq, const unio
         [WIRE_ID_store_setting] = on_setting,
         [WIRE_ID_store_forget] = on_forget,
         [WIRE_ID_store_load] = on_load,
-        [WIRE_ID_store_compact] = on_compact,
+        [WIRE_ID_store_shrink] = on_compact,
         [WIRE_ID_store_measure] = on_measure,
 };
 
@@ -228,13 +229,12 @@ static int wait_ms(const struct keeper *k, bool more)
         return at == INT64_MAX ? -1 : (int)((at - now) / NS_PER_MS) + 1;
 }
 
-/* A master that does not read what it is told is not listened to until it does. */
 static int wait_for_work(struct keeper *k, bool more)
 {
-        bool writes = channel_wants_write(&k->channel), reads = buf_size(&k->channel.out) < HIGH_WATER;
-        struct pollfd p = {.fd = k->channel.fd, .events = (short)((reads ? POLLIN : 0) | (writes ? POLLOUT : 0))};
+        short out = channel_wants_write(&k->channel) ? POLLOUT : 0;
+        struct pollfd p = {.fd = k->channel.fd, .events = (short)(POLLIN | out)};
 
-        if (poll(&p, 1, writes && !reads ? -1 : wait_ms(k, more)) < 0 && errno != EINTR)
+        if (poll(&p, 1, wait_ms(k, more)) < 0 && errno != EINTR)
                 return error_origin(-errno);
         return 0;
 }
@@ -242,7 +242,7 @@ static int wait_for_work(struct keeper *k, bool more)
 /* Whatever the state of the channel, what came over it is committed: the acknowledgement may still be read. */
 static int turn(struct keeper *k, bool *more)
 {
-        int r = 0, got = buf_size(&k->channel.out) < HIGH_WATER ? take_in(k) : CHANNEL_AGAIN;
+        int r = 0, got = take_in(k);
 
         *more = !got;
         if (k->batch.n_runs)
