@@ -5,7 +5,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "sandbox/helper.h"
+#include "sandbox/renounce.h"
 #include "store/keeper_private.h"
 
 #include <errno.h>
@@ -191,7 +191,7 @@ static int on_open(struct keeper *k, uint64_t seq, const union wire_body *body, 
         k->ops = store_engine(wire_word(words, open->engine));
         r = k->ops->open(&config, &k->store, &info);
         if (!r)
-                r = helper_lock_down();
+                r = renounce_rights();
         return r ? tell_unusable(k, r) : tell_opened(k, &info);
 }
 

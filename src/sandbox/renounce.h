@@ -7,4 +7,4 @@
 
 /* For this process, for good: no_new_privs, not dumpable, no core file, and the filter (not under a sanitizer or
  * valgrind). */
-int helper_lock_down(void);
+int renounce_rights(void);

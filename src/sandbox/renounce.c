@@ -1,5 +1,5 @@
 /* The filter of helper processes. */
-#include "sandbox/helper.h"
+#include "sandbox/renounce.h"
 
 #include "base/error.h"
 #include "sandbox/instrument.h"
@@ -33,7 +33,7 @@ static int load_filter(void)
         return error_origin(r);
 }
 
-int helper_lock_down(void)
+int renounce_rights(void)
 {
         const struct rlimit none = {0, 0};
 
