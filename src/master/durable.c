@@ -340,10 +340,8 @@ static void on_unusable(struct store_link *l, const struct wire_store_unusable *
 {
         struct durable *d = durable_of(l);
 
-        if (!l->was_open) {
-                l->state = STORE_LINK_OFF;
+        if (!l->was_open)
                 d->ops->on_unusable(d, body);
-        }
 }
 
 static void on_measured(struct store_link *l, const struct wire_store_measure_reply *reply)

@@ -164,7 +164,7 @@ static struct pool *pool_of(struct spawner_link *l)
 /* Once both helpers are there; kept tasks may still be coming back. */
 void supervisor_announce(struct supervisor *s)
 {
-        if (s->announced || s->spawner.state != SPAWNER_READY || (s->durable.on && !s->durable.opened))
+        if (s->announced || s->spawner.process.state != SUBPROCESS_READY || (s->durable.on && !s->durable.opened))
                 return;
         s->announced = true;
         log_info("ready", "poppod %s pid %d serves on %s", POPPO_VERSION, getpid(), s->socket_path);
@@ -192,7 +192,7 @@ static bool is_ours(void *arg, pid_t pid)
 {
         const struct supervisor *s = arg;
 
-        return pid == s->loader.process.pid || pid == s->durable.link.pid || pool_has_pid(&s->pool, pid);
+        return pid == s->loader.process.pid || pid == s->durable.link.process.pid || pool_has_pid(&s->pool, pid);
 }
 
 static void on_spawner_lost(struct spawner_link *l)

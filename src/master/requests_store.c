@@ -10,17 +10,17 @@ void request_write_store(struct pack *p, const struct supervisor *s)
         const struct store_link *l = &s->durable.link;
         bool on = s->durable.on, why = on && *l->why;
 
-        pack_map(p, on ? 6u + (l->pid != 0) + why : 2u);
+        pack_map(p, on ? 6u + (l->process.pid != 0) + why : 2u);
         pack_entry_text(p, "engine", on ? "sqlite" : "memory");
         pack_entry_text(p, "state", on ? store_link_state_name(l) : "off");
         if (!on)
                 return;
-        if (l->pid)
-                pack_entry_int(p, "pid", l->pid);
+        if (l->process.pid)
+                pack_entry_int(p, "pid", l->process.pid);
         pack_entry_text(p, "path", l->path);
         if (why)
                 pack_entry_text(p, "reason", l->why);
-        pack_entry_uint(p, "restarts", l->restarts);
+        pack_entry_uint(p, "restarts", l->process.restarts);
         pack_entry_uint(p, "waiting", l->n_waiting);
         pack_entry_bool(p, "loading", s->durable.loading);
 }
@@ -70,7 +70,7 @@ int request_store_stats(struct peer *p, uint64_t seq, const union wire_body *bod
         int r;
 
         (void)body;
-        if (!s->durable.on || s->durable.link.state != STORE_LINK_OPEN) {
+        if (!s->durable.on || !store_link_is_open(&s->durable.link)) {
                 reply_stats(session, seq, NULL);
                 return 0;
         }

@@ -3,32 +3,27 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/fd.h"
 #include "base/log.h"
 #include "base/uuid.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHANNEL_FD = 3, FRAME_MAX = 64 * 1024 * 1024, OUT_MAX = 128 * 1024 * 1024, BACKLOG = 4 * 1024 * 1024 };
-/* How long changes wait for a store that does not come back before they are refused; how long one may take to close. */
-enum { OUTAGE_MS = 5000, CLOSE_MS = 10000 };
-
-static int start(struct store_link *s);
+enum { FRAME_MAX = 64 * 1024 * 1024, OUT_MAX = 128 * 1024 * 1024, BACKLOG = 4 * 1024 * 1024 };
+/* How long changes wait for a store that does not come back before they are refused; how long one may take to open a file that
+ * must be copied and upgraded, and to close it. */
+enum { OUTAGE_MS = 5000, OPEN_MS = 600000, CLOSE_MS = 10000 };
 
 const char *store_link_state_name(const struct store_link *s)
 {
-        static const char *const names[] = {"off", "down", "starting", "open"};
-
-        return s->state == STORE_LINK_OPEN && !s->available ? "unavailable" : names[s->state];
+        if (store_link_is_open(s))
+                return s->available ? "open" : "unavailable";
+        return subprocess_state_name(s->process.state);
 }
 
 static void set_available(struct store_link *s, bool available, struct bytes why)
@@ -41,57 +36,12 @@ static void set_available(struct store_link *s, bool available, struct bytes why
                 s->ops->on_health(s);
 }
 
-/* ---- the process ---- */
-
-_Noreturn static void become_store(const struct store_link *s, int channel, pid_t master)
-{
-        char *argv[] = {(char *)"poppod-store", NULL}, *envp[] = {(char *)"TZ=UTC", NULL};
-        sigset_t none;
-
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != master)
-                _exit(1);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        if (channel != CHANNEL_FD && dup2(channel, CHANNEL_FD) < 0)
-                _exit(1);
-        fd_keep_on_exec(CHANNEL_FD);
-        fd_close_from(CHANNEL_FD + 1, -1);
-        execve(s->program, argv, envp);
-        log_error("store", "%s cannot be started: %m", s->program);
-        _exit(127);
-}
-
-static int fork_store(struct store_link *s, int channel)
-{
-        pid_t master = getpid(), pid = fork();
-
-        if (pid < 0)
-                return error_origin(-errno);
-        if (!pid)
-                become_store(s, channel, master);
-        s->pid = pid;
-        return 0;
-}
-
-static void reap(struct store_link *s)
-{
-        int status = 0;
-
-        while (waitpid(s->pid, &status, 0) < 0 && errno == EINTR)
-                ;
-        if (!s->stopping)
-                log_warn("store-lost", "store pid %d ended with status %d signal %d", s->pid,
-                        WIFEXITED(status) ? WEXITSTATUS(status) : -1, WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-        s->pid = 0;
-}
-
 /* ---- changes ---- */
 
 /* What is not sent yet goes when the store has taken what was: it is in memory anyway, and need not be twice. */
 static void pump(struct store_link *s)
 {
-        while (s->state == STORE_LINK_OPEN && s->unsent != &s->waiting && peer_backlog(&s->peer) < BACKLOG) {
+        while (store_link_is_open(s) && s->unsent != &s->waiting && peer_backlog(&s->process.peer) < BACKLOG) {
                 struct store_change *c = list_entry(s->unsent, struct store_change, node);
 
                 if (s->ops->send(s, c) < 0)
@@ -129,21 +79,21 @@ static void finish_through(struct store_link *s, uint64_t through, enum store_ou
 
 int store_link_send(struct store_link *s, const struct wire_message *m, const void *body)
 {
-        return s->state == STORE_LINK_OPEN ? peer_send(&s->peer, m, 0, body) : -EAGAIN;
+        return store_link_is_open(s) ? peer_send(&s->process.peer, m, 0, body) : -EAGAIN;
 }
 
 int store_link_measure(struct store_link *s, uint64_t seq)
 {
         struct wire_store_measure body = {0};
 
-        return s->state == STORE_LINK_OPEN ? peer_send(&s->peer, WIRE_MESSAGE(store_measure), seq, &body) : -EAGAIN;
+        return store_link_is_open(s) ? peer_send(&s->process.peer, WIRE_MESSAGE(store_measure), seq, &body) : -EAGAIN;
 }
 
 /* ---- the channel ---- */
 
 static struct store_link *of_peer(struct peer *p)
 {
-        return container_of(p, struct store_link, peer);
+        return container_of(subprocess_of_peer(p), struct store_link, process);
 }
 
 static int on_opened(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
@@ -152,11 +102,10 @@ static int on_opened(struct peer *p, uint64_t seq, const union wire_body *body, 
 
         (void)seq;
         (void)why;
-        s->state = STORE_LINK_OPEN;
-        s->backoff_ms = s->backoff_first_ms;
+        subprocess_is_ready(&s->process);
         s->unsent = s->waiting.next;
-        ev_timer_stop(s->loop->ev, &s->outage);
-        log_info("store-open", "store pid %d: %s, %llu bytes, version %llu", s->pid, s->path,
+        ev_timer_stop(s->process.loop->ev, &s->outage);
+        log_info("store-open", "store pid %d: %s, %llu bytes, version %llu", s->process.pid, s->path,
                 (unsigned long long)body->store_opened.bytes, (unsigned long long)body->store_opened.version);
         if (WIRE_HAS(&body->store_opened, store_opened, backup))
                 log_info("store-upgraded", "as it was before it is kept in %.*s", (int)body->store_opened.backup.len,
@@ -227,46 +176,6 @@ static int on_failure(struct peer *p, uint64_t seq, const struct wire_failure *f
                 (const char *)f->message.data);
 }
 
-static void restart_later(struct store_link *s)
-{
-        ev_timer_set(&s->restart, loop_seconds(s->backoff_ms), 0.);
-        ev_timer_start(s->loop->ev, &s->restart);
-        s->backoff_ms = s->backoff_ms * 2 < s->backoff_max_ms ? s->backoff_ms * 2 : s->backoff_max_ms;
-}
-
-/* Its lock on the file ends with it, so it must be gone before there is another. */
-static void lose(struct store_link *s)
-{
-        bool off = s->state == STORE_LINK_OFF;
-
-        s->state = STORE_LINK_DOWN;
-        peer_close(&s->peer);
-        kill(s->pid, SIGKILL);
-        reap(s);
-        if (off || s->stopping)
-                return;
-        s->ops->on_lost(s);
-        if (!ev_is_active(&s->outage)) {
-                ev_timer_set(&s->outage, loop_seconds(OUTAGE_MS), 0.);
-                ev_timer_start(s->loop->ev, &s->outage);
-        }
-        restart_later(s);
-}
-
-static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal)
-{
-        (void)seq;
-        (void)fatal;
-        log_error("store", "frame refused: %s", why->message);
-        lose(of_peer(p));
-}
-
-static void on_closed(struct peer *p, const char *reason)
-{
-        log_debug("store", "channel %s", reason);
-        lose(of_peer(p));
-}
-
 static const struct peer_handler handlers[WIRE_IDS] = {
         [WIRE_ID_store_opened] = {on_opened},
         [WIRE_ID_store_unusable] = {on_unusable},
@@ -284,22 +193,11 @@ static const struct peer_ops peer_ops = {
         .reply = WIRE_MESSAGE(store_measure_reply),
         .handlers = handlers,
         .on_failure = on_failure,
-        .on_refused = on_refused,
-        .on_closed = on_closed,
+        .on_refused = subprocess_on_refused,
+        .on_closed = subprocess_on_closed,
 };
 
 /* ---- life and death ---- */
-
-static void on_restart(struct ev_loop *ev, struct ev_timer *w, int events)
-{
-        struct store_link *s = w->data;
-
-        (void)ev;
-        (void)events;
-        s->restarts++;
-        if (start(s) < 0)
-                restart_later(s);
-}
 
 /* Nobody waits for ever: what is under way is refused; what is needed again will be asked for again. */
 static void on_outage(struct ev_loop *ev, struct ev_timer *w, int events)
@@ -311,79 +209,72 @@ static void on_outage(struct ev_loop *ev, struct ev_timer *w, int events)
         log_error("store-unavailable", "no store for %d ms", OUTAGE_MS);
         set_available(s, false, wire_str("the store's process does not start"));
         finish_through(s, s->last_number, STORE_UNAVAILABLE);
-        loop_come_round(s->loop);
+        loop_come_round(s->process.loop);
 }
 
-static int start(struct store_link *s)
+static int greet(struct subprocess *h)
 {
-        CLEANUP(cleanup_close) int theirs = -1;
-        int pair[2], r = fd_pair(pair);
-
-        if (r < 0)
-                return r;
-        theirs = pair[1];
-        if (s->has_peer)
-                peer_fini(&s->peer);
-        peer_init(&s->peer, s->loop, pair[0], &peer_ops, FRAME_MAX, OUT_MAX);
-        s->peer.state = WIRE_OPEN;
-        s->has_peer = true;
-        s->state = STORE_LINK_STARTING;
-        r = peer_send(&s->peer, WIRE_MESSAGE(store_open), 0, &s->setup);
-        if (!r)
-                r = fork_store(s, theirs);
-        if (r < 0) {
-                s->state = STORE_LINK_DOWN;
-                peer_close(&s->peer);
-        }
-        return r;
+        return peer_send(&h->peer, WIRE_MESSAGE(store_open), 0, &container_of(h, struct store_link, process)->setup);
 }
+
+/* Its lock on the file has ended with it, so another one can have it. */
+static void on_lost(struct subprocess *h)
+{
+        struct store_link *s = container_of(h, struct store_link, process);
+
+        if (!ev_is_active(&s->outage)) {
+                ev_timer_set(&s->outage, loop_seconds(OUTAGE_MS), 0.);
+                ev_timer_start(h->loop->ev, &s->outage);
+        }
+        s->ops->on_lost(s);
+}
+
+static const struct subprocess_ops process_ops = {.name = "poppod-store", .lost = "store-lost", .peer = &peer_ops,
+        .frame_max = FRAME_MAX, .out_max = OUT_MAX, .greet = greet, .on_lost = on_lost};
 
 int store_link_init(struct store_link *s, struct loop *loop, const struct store_link_setup *setup,
         const struct config_worker *config, const struct store_link_ops *ops)
 {
         struct uuid owner = uuid_new();
+        int r;
 
-        *s = (struct store_link){.loop = loop, .ops = ops, .program = strdup(setup->program), .path = strdup(setup->path),
-                .available = true, .backoff_ms = config->respawn_backoff, .backoff_first_ms = config->respawn_backoff,
-                .backoff_max_ms = config->respawn_backoff_max};
+        *s = (struct store_link){.ops = ops, .path = strdup(setup->path), .available = true};
         list_init(&s->waiting);
         s->unsent = &s->waiting;
-        ev_init(&s->restart, on_restart);
         ev_init(&s->outage, on_outage);
-        s->restart.data = s->outage.data = s;
-        if (!s->program || !s->path)
-                return error_origin(-ENOMEM);
+        s->outage.data = s;
+        r = subprocess_init(&s->process, loop, setup->program, config, &process_ops);
+        if (r < 0 || !s->path)
+                return r < 0 ? r : error_origin(-ENOMEM);
+        s->process.start_timeout_ms = OPEN_MS;
         memcpy(s->owner, owner.bytes, sizeof(s->owner));
         WIRE_SET(&s->setup, store_open, engine, 0);
         WIRE_SET(&s->setup, store_open, sync, setup->sync);
         WIRE_SET(&s->setup, store_open, path, wire_str(s->path));
         WIRE_SET(&s->setup, store_open, owner, (struct bytes){s->owner, sizeof(s->owner)});
         WIRE_SET(&s->setup, store_open, log_level, (uint64_t)log_get_level());
-        return start(s);
+        return subprocess_start(&s->process);
 }
 
 /* It closes its file when it sees the channel closed. */
-static void wait_for_close(struct store_link *s)
+static void wait_for_close(const struct store_link *s)
 {
-        CLEANUP(cleanup_close) int pidfd = (int)syscall(SYS_pidfd_open, s->pid, 0);
+        CLEANUP(cleanup_close) int pidfd = (int)syscall(SYS_pidfd_open, s->process.pid, 0);
         struct pollfd p = {.fd = pidfd, .events = POLLIN};
 
-        if (pidfd < 0 || poll(&p, 1, CLOSE_MS) <= 0)
-                kill(s->pid, SIGKILL);
-        reap(s);
+        if (pidfd >= 0)
+                poll(&p, 1, CLOSE_MS);
 }
 
 void store_link_fini(struct store_link *s)
 {
-        if (!s->loop)
+        if (!s->process.loop)
                 return;
-        s->stopping = true;
-        ev_timer_stop(s->loop->ev, &s->restart);
-        ev_timer_stop(s->loop->ev, &s->outage);
-        if (s->has_peer)
-                peer_fini(&s->peer);
-        if (s->pid)
+        ev_timer_stop(s->process.loop->ev, &s->outage);
+        if (s->process.has_peer)
+                peer_close(&s->process.peer);
+        if (s->process.pid)
                 wait_for_close(s);
-        free(TAKE_PTR(s->program));
+        subprocess_fini(&s->process);
         free(TAKE_PTR(s->path));
 }

@@ -6,11 +6,7 @@
 #pragma once
 
 #include "config/config.h"
-#include "master/peer.h"
-
-#include <sys/types.h>
-
-enum store_link_state { STORE_LINK_OFF, STORE_LINK_DOWN, STORE_LINK_STARTING, STORE_LINK_OPEN };
+#include "master/subprocess.h"
 
 /* As the words of done.outcome. */
 enum store_outcome { STORE_KEPT, STORE_UNAVAILABLE, STORE_STALE };
@@ -43,26 +39,19 @@ struct store_link_ops {
 };
 
 struct store_link {
-        struct loop *loop;
+        struct subprocess process;
         const struct store_link_ops *ops;
-        char *program;
         struct wire_store_open setup; /* borrows from `path` and `owner` */
         char *path;
         uint8_t owner[16];
-        struct peer peer;
-        bool has_peer;
-        enum store_link_state state;
         bool available;    /* changes may be asked for: it can write, or will soon be there again */
         char why[256];     /* it is not */
-        pid_t pid;
         struct list waiting;      /* changes, by number */
         struct list *unsent;      /* of these the first that is not with the store yet; &waiting: none */
         size_t n_waiting;
         uint64_t last_number;
-        struct ev_timer restart, outage;
-        int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
-        uint64_t restarts;
-        bool stopping, was_open;
+        struct ev_timer outage;
+        bool was_open;
 };
 
 struct store_link_setup {
@@ -81,5 +70,10 @@ void store_link_push(struct store_link *s, struct store_change *c);
 /* For ops->send, and for messages without a number. */
 int store_link_send(struct store_link *s, const struct wire_message *m, const void *body);
 int store_link_measure(struct store_link *s, uint64_t seq);
+
+static inline bool store_link_is_open(const struct store_link *s)
+{
+        return s->process.state == SUBPROCESS_READY;
+}
 
 const char *store_link_state_name(const struct store_link *s);

@@ -1,6 +1,7 @@
 /* The supervisor and its store: what the durable part tells, and whom. */
 #include "master/supervisor.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "master/requests.h"
@@ -72,8 +73,9 @@ static void on_store_unusable(struct durable *d, const struct wire_store_unusabl
                         d->link.path);
         s->exit_status = statuses[body->reason];
         s->state = SUPERVISOR_ENDING;
+        scheduler_set_mode(&s->scheduler, SCHEDULER_STOPPING, clock_now());
         pool_close(&s->pool, true);
-        ev_break(s->loop.ev, EVBREAK_ALL);
+        loop_come_round(&s->loop);
 }
 
 static const struct durable_ops durable_ops = {.on_kept = on_kept, .on_refused = on_refused, .on_setting = on_setting,

@@ -38,6 +38,14 @@ class Strace:
             self.process.send_signal(signal.SIGINT)
         self.process.wait()
 
+    def ended(self):
+        """Whether whom it traced is dead: then it ends by itself."""
+        try:
+            self.process.wait(0.1)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
     def calls(self):
         """How often each call was made."""
         names = re.findall(r"^(?:\d+ +)?([a-z_0-9]+)\(", self.log.read_text(errors="replace"), re.MULTILINE)

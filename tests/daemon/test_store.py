@@ -42,6 +42,15 @@ def state(client, task):
     return client.call("result", id=task)["result"]["state"]
 
 
+def is_at_work(daemon, task, attempt=1):
+    """It runs, and that is on disk: only then is it sent to its worker."""
+    with daemon.client() as client:
+        record = client.call("result", id=task)["result"]
+        if record["state"] != "running" or len(record["attempts"]) != attempt:
+            return False
+    return not daemon.status()["daemon"]["store"]["waiting"]
+
+
 def is_loaded(daemon):
     store = daemon.status()["daemon"]["store"]
     return store["state"] == "open" and not store["loading"]
@@ -73,8 +82,7 @@ def a_running_task_gets_another_attempt_that_is_marked():
     with Daemon(one()) as daemon:
         with daemon.client() as client:
             task = client.submit({"type": "execute-code", "code": "var end = Date.now() + 1500; while (Date.now() < end); 7"})
-            eventually(lambda: state(client, task) == "running", "it runs")
-            time.sleep(0.2)
+            eventually(lambda: is_at_work(daemon, task), "it runs")
         with again(daemon) as client:
             record = client.call("wait", id=task)["result"]
         assert record["value"] == 7 and record["possiblyRepeated"] is True, record
@@ -87,13 +95,13 @@ def a_lost_last_attempt_is_told():
     with Daemon(one()) as daemon:
         with daemon.client() as client:
             tasks = [client.submit(SLOW, maxAttempts=n) for n in (1, 2)]
-            eventually(lambda: state(client, tasks[0]) == "running", "it runs")
+            eventually(lambda: is_at_work(daemon, tasks[0]), "it runs")
         with again(daemon) as client:
             record = client.call("wait", id=tasks[0])["result"]
             assert record["state"] == "failed" and record["error"]["code"] == "WORKER_CRASHED", record
-            eventually(lambda: state(client, tasks[1]) == "running", "the next one runs")
+            eventually(lambda: is_at_work(daemon, tasks[1]), "the next one runs")
         with again(daemon) as client:
-            eventually(lambda: len(client.call("result", id=tasks[1])["result"]["attempts"]) == 2, "it runs again")
+            eventually(lambda: is_at_work(daemon, tasks[1], 2), "it runs again")
         with again(daemon) as client:
             record = client.call("wait", id=tasks[1])["result"]
             assert record["state"] == "dead" and [a["lost"] for a in record["attempts"]] == [True, True], record
@@ -246,6 +254,7 @@ def a_damaged_file_is_named_with_what_helps():
 @case
 def two_supervisors_never_share_a_file():
     with Daemon(one()) as daemon:
+        eventually(lambda: is_loaded(daemon), "the store is open")
         path = str(daemon.dir / "state" / "store.db")
         other = Daemon(one(store={"path": path}), start=False)
         try:
