@@ -146,8 +146,9 @@ static int check_or_dump(const struct command_line *cl)
 
 int main(int argc, char **argv)
 {
-        static char spawner[PATH_MAX], loader[PATH_MAX];
-        struct command_line cl = {.master = {.spawner_program = spawner, .loader_program = loader}};
+        static char spawner[PATH_MAX], loader[PATH_MAX], store[PATH_MAX];
+        struct command_line cl = {
+                .master = {.spawner_program = spawner, .loader_program = loader, .store_program = store}};
         int status;
 
         if (fd_fill_stdio() < 0)
@@ -159,7 +160,8 @@ int main(int argc, char **argv)
         if (cl.action != RUN)
                 return check_or_dump(&cl);
         if (find_helper("poppod-spawner", spawner, sizeof(spawner)) < 0 ||
-                find_helper("poppod-loader", loader, sizeof(loader)) < 0)
+                find_helper("poppod-loader", loader, sizeof(loader)) < 0 ||
+                find_helper("poppod-store", store, sizeof(store)) < 0)
                 return EX_OSFILE;
         return master_main(&cl.master);
 }

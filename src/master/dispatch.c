@@ -46,16 +46,28 @@ static void conclude(struct dispatch *d, struct task *t)
         registry_keep(d->registry, t);
 }
 
-static void finish(struct dispatch *d, struct task *t, enum task_state state)
+void dispatch_end_kept(struct dispatch *d, struct task *t, enum task_state state)
 {
+        t->ending = false;
         scheduler_finish(d->scheduler, t, state, clock_now());
         conclude(d, t);
 }
 
+/* The state stays what it is until the end is on disk: so nobody sees it before, and nobody needs to be asked. */
+static void finish(struct dispatch *d, struct task *t, enum task_state state)
+{
+        if (!t->place)
+                return dispatch_end_kept(d, t, state);
+        t->ending = true;
+        d->ops->keep_end(d, t, state);
+}
+
 /* An end without an attempt's report: cancelled in the queue, or too late to start. */
-static void finish_unrun(struct dispatch *d, struct task *t, enum task_state state, enum wire_code code, const char *message)
+void dispatch_end_unrun(struct dispatch *d, struct task *t, enum task_state state, enum wire_code code, const char *message)
 {
         keep_report(t, &(struct attempt_report){.code = code, .message = message}, (struct bytes){0}, 0);
+        if (t->place && !t->held)
+                scheduler_hold(d->scheduler, t, clock_now());
         finish(d, t, state);
 }
 
@@ -89,7 +101,10 @@ static void retry_or_finish(struct dispatch *d, struct task *t)
 
         if (v.again) {
                 t->quarantined = v.quarantine;
-                return scheduler_retry(d->scheduler, t, v.at, now);
+                scheduler_retry(d->scheduler, t, v.at, now);
+                if (t->place)
+                        d->ops->keep_release(d, t);
+                return;
         }
         if (v.code != t->outcome->code)
                 rename_end(t, v.code);
@@ -128,8 +143,18 @@ void dispatch_follow(struct dispatch *d, struct task *t)
 {
         struct worker_run *r = find_run(d, t);
 
-        if (r && r->worker->state == WORKER_SERVING)
+        if (r && r->number && r->worker->state == WORKER_SERVING)
                 worker_follow(r);
+}
+
+/* A kept task that waits has an end only when that is on disk; and until it is there itself, none at all. */
+static bool cancel_kept(struct dispatch *d, struct task *t, const char *why)
+{
+        if (t->held && !t->ending)
+                t->cancel_asked = true;
+        else if (!t->ending)
+                dispatch_end_unrun(d, t, TASK_CANCELLED, WIRE_CANCELLED, why);
+        return false;
 }
 
 bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
@@ -137,6 +162,8 @@ bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
         bool asked = t->cancel_asked;
         struct worker_run *r;
 
+        if (t->place && (t->state == TASK_QUEUED || t->state == TASK_DELAYED))
+                return cancel_kept(d, t, why);
         switch (scheduler_cancel(d->scheduler, t, clock_now())) {
         case CANCEL_DONE:
                 keep_report(t, &(struct attempt_report){.code = WIRE_CANCELLED, .message = why}, (struct bytes){0}, 0);
@@ -145,7 +172,7 @@ bool dispatch_cancel(struct dispatch *d, struct task *t, const char *why)
         case CANCEL_RUNNING:
                 r = find_run(d, t);
                 /* Once: who asks again must not give it more time. */
-                if (r && !asked)
+                if (r && !asked && r->number)
                         worker_cancel(r);
                 return false;
         case CANCEL_ENDED:
@@ -165,6 +192,8 @@ int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why
         r = scheduler_revive(d->scheduler, t, clock_now(), why, retry_after_ms);
         if (r && was_kept)
                 registry_keep(d->registry, t);
+        if (!r && t->place)
+                d->ops->keep_release(d, t);
         return r;
 }
 
@@ -174,9 +203,60 @@ int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why
 static void fail_unrun(struct dispatch *d, struct task *t, int r)
 {
         if (r == -ENOMEM)
-                finish_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
+                dispatch_end_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
         else
-                finish_unrun(d, t, TASK_FAILED, WIRE_HTTP_FAILED, "the project's caFile cannot be read by the supervisor");
+                dispatch_end_unrun(d, t, TASK_FAILED, WIRE_HTTP_FAILED, "the project's caFile cannot be read by the supervisor");
+}
+
+static void send_run(struct worker_run *run)
+{
+        int r;
+
+        run->followed = waiter_follows(run->run.task);
+        r = worker_run(run);
+        if (r < 0)
+                worker_kill(run->worker, WIRE_WORKER_CRASHED, error_text(r));
+}
+
+/* The attempt that waits to be sent; NULL: its worker is gone, and took its attempt along. */
+static struct worker_run *find_unsent(struct dispatch *d, struct task *t, uint64_t fence)
+{
+        struct worker_run *r = find_run(d, t);
+
+        return r && !r->number && t->generation == fence && r->worker->state == WORKER_SERVING ? r : NULL;
+}
+
+void dispatch_attempt_kept(struct dispatch *d, struct task *t, uint64_t fence)
+{
+        struct worker_run *r = find_unsent(d, t, fence);
+
+        if (!r)
+                return;
+        if (t->cancel_asked)
+                return pool_attempt_over(r, &(struct attempt_report){.code = WIRE_CANCELLED,
+                        .message = "cancelled before it was sent"});
+        t->since = clock_now();
+        send_run(r);
+}
+
+void dispatch_attempt_refused(struct dispatch *d, struct task *t, uint64_t fence, bool disowned)
+{
+        struct worker_run *r = find_unsent(d, t, fence);
+        bool cancelled = t->cancel_asked;
+        struct worker *w;
+
+        if (!r)
+                return;
+        w = r->worker;
+        worker_run_over(r);
+        scheduler_unstarted(d->scheduler, &r->run, clock_now());
+        t->n_attempts--;
+        pool_run_returned(w);
+        t->cancel_asked = false;
+        if (cancelled)
+                cancel_kept(d, t, "cancelled on request");
+        else if (disowned)
+                dispatch_end_unrun(d, t, TASK_FAILED, WIRE_STORE_UNAVAILABLE, "another supervisor has claimed it");
 }
 
 static void run_task(struct dispatch *d, struct task *t, struct seat *seat)
@@ -191,10 +271,10 @@ static void run_task(struct dispatch *d, struct task *t, struct seat *seat)
         if (r < 0)
                 return fail_unrun(d, t, r);
         scheduler_started(d->scheduler, t, seat, &run->run, now);
-        run->followed = waiter_follows(t);
-        r = worker_run(run);
-        if (r < 0)
-                worker_kill(w, WIRE_WORKER_CRASHED, error_text(r));
+        if (t->place)
+                d->ops->keep_attempt(d, t);
+        else
+                send_run(run);
 }
 
 static void replace_worker(struct worker *w)
@@ -210,7 +290,7 @@ static void carry_out(struct dispatch *d, const struct decision *decision)
         case DECIDE_REPLACE:
                 return replace_worker(container_of(decision->seat, struct worker, seat));
         case DECIDE_EXPIRE:
-                return finish_unrun(d, decision->task, TASK_FAILED, WIRE_START_DEADLINE,
+                return dispatch_end_unrun(d, decision->task, TASK_FAILED, WIRE_START_DEADLINE,
                         "no worker was free before the task's startDeadline");
         }
 }

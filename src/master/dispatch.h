@@ -23,6 +23,12 @@ struct dispatch_ops {
         void (*on_task_ended)(struct dispatch *, struct task *);
         /* A worker is about to get a task: tells it what the configuration says, unless it knows. Negative: it cannot be told. */
         int (*configure)(struct dispatch *, struct worker *, const struct task *);
+        /* Of tasks with a place: the attempt is to be written before it is sent, then comes dispatch_attempt_kept() or
+         * dispatch_attempt_refused(); the task waits again; its end is to be written before anybody sees it, then comes
+         * dispatch_end_kept(). */
+        void (*keep_attempt)(struct dispatch *, struct task *);
+        void (*keep_release)(struct dispatch *, struct task *);
+        void (*keep_end)(struct dispatch *, struct task *, enum task_state);
 };
 
 void dispatch_init(struct dispatch *d, struct loop *loop, struct scheduler *scheduler, struct registry *registry,
@@ -37,6 +43,14 @@ void dispatch_set_wake(struct dispatch *d);
 
 /* An attempt is over, in whatever way. */
 void dispatch_attempt_ended(struct dispatch *d, struct worker_run *r, const struct attempt_report *report);
+
+/* What the store said; fence: of the attempt that was asked for. */
+void dispatch_attempt_kept(struct dispatch *d, struct task *t, uint64_t fence);
+/* Not written: the task waits again, as if it had not been started; or it is another supervisor's, and fails here. */
+void dispatch_attempt_refused(struct dispatch *d, struct task *t, uint64_t fence, bool disowned);
+void dispatch_end_kept(struct dispatch *d, struct task *t, enum task_state state);
+/* Ends a waiting task without an attempt. */
+void dispatch_end_unrun(struct dispatch *d, struct task *t, enum task_state state, enum wire_code code, const char *message);
 
 /* Queues a dead task anew, by hand. 0; positive: refused, with when to try again; -ENOMEM. */
 int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why, int64_t *retry_after_ms);

@@ -75,7 +75,7 @@ static void proceed_to_end(struct supervisor *s)
         if (work_left(s))
                 return;
         answer_drained(s);
-        if (s->state != SUPERVISOR_ENDING)
+        if (s->state != SUPERVISOR_ENDING || durable_busy(&s->durable))
                 return;
         if (!s->pool.closing)
                 pool_close(&s->pool, false);
@@ -161,16 +161,20 @@ static struct pool *pool_of(struct spawner_link *l)
         return &container_of(l, struct supervisor, spawner)->pool;
 }
 
-static void on_spawner_ready(struct spawner_link *l)
+/* Once both helpers are there; kept tasks may still be coming back. */
+void supervisor_announce(struct supervisor *s)
 {
-        struct supervisor *s = container_of(l, struct supervisor, spawner);
-
-        if (s->announced)
+        if (s->announced || s->spawner.process.state != SUBPROCESS_READY || (s->durable.on && !s->durable.opened))
                 return;
         s->announced = true;
         log_info("ready", "poppod %s pid %d serves on %s", POPPO_VERSION, getpid(), s->socket_path);
         if (notify_service("READY=1") < 0)
                 log_warn("ready", "the service manager could not be told");
+}
+
+static void on_spawner_ready(struct spawner_link *l)
+{
+        supervisor_announce(container_of(l, struct supervisor, spawner));
 }
 
 static void on_spawned(struct spawner_link *l, uint64_t token, pid_t pid, int channel_fd, int pidfd)
@@ -188,7 +192,7 @@ static bool is_ours(void *arg, pid_t pid)
 {
         const struct supervisor *s = arg;
 
-        return pid == s->loader.process.pid || pool_has_pid(&s->pool, pid);
+        return pid == s->loader.process.pid || pid == s->durable.link.process.pid || pool_has_pid(&s->pool, pid);
 }
 
 static void on_spawner_lost(struct spawner_link *l)
@@ -205,7 +209,24 @@ static void on_spawner_lost(struct spawner_link *l)
 static const struct pool_ops pool_ops = {
         .on_attempt_ended = on_attempt_ended, .on_output = on_output, .on_metric = on_metric,
         .describe_handler = describe_handler};
-static const struct dispatch_ops dispatch_ops = {.on_task_ended = on_task_ended, .configure = configure};
+
+static void keep_attempt(struct dispatch *d, struct task *t)
+{
+        durable_attempt(&container_of(d, struct supervisor, dispatch)->durable, t);
+}
+
+static void keep_release(struct dispatch *d, struct task *t)
+{
+        durable_release(&container_of(d, struct supervisor, dispatch)->durable, t);
+}
+
+static void keep_end(struct dispatch *d, struct task *t, enum task_state state)
+{
+        durable_end(&container_of(d, struct supervisor, dispatch)->durable, t, state);
+}
+
+static const struct dispatch_ops dispatch_ops = {.on_task_ended = on_task_ended, .configure = configure,
+        .keep_attempt = keep_attempt, .keep_release = keep_release, .keep_end = keep_end};
 static const struct spawner_link_ops spawner_ops = {.on_ready = on_spawner_ready, .on_spawned = on_spawned,
         .on_failed = on_spawn_failed, .on_lost = on_spawner_lost};
 
@@ -396,7 +417,10 @@ static int start(struct supervisor *s)
                 return r;
         /* Nobody is heard before the loop runs, so the spawner still starts before there is anybody's data. */
         r = start_parts(s);
-        return r < 0 ? refuse_system("spawner", s->options->spawner_program, r) : 0;
+        if (r < 0)
+                return refuse_system("spawner", s->options->spawner_program, r);
+        r = supervisor_start_store(s);
+        return r < 0 ? refuse_system("store", s->options->store_program, r) : 0;
 }
 
 static void finish(struct supervisor *s)
@@ -405,6 +429,7 @@ static void finish(struct supervisor *s)
         listener_close(&s->listener);
         spawner_link_fini(&s->spawner);
         loader_link_fini(&s->loader);
+        durable_fini(&s->durable);
         dispatch_fini(&s->dispatch);
         pool_fini(&s->pool);
         registry_fini(&s->registry);
@@ -435,6 +460,7 @@ int master_main(const struct master_options *options)
         s->state_lock_fd = -1;
         list_init(&s->sessions);
         list_init(&s->drain_waiters);
+        list_init(&s->store_askers);
         scheduler_init(&s->scheduler, &(struct scheduler_config){0});
         registry_init(&s->registry, &s->scheduler);
         ev_init(&s->shutdown, on_shutdown_timeout);

@@ -9,11 +9,13 @@ struct master_options {
         const char *state_dir;       /* NULL: none */
         const char *spawner_program; /* path of poppod-spawner */
         const char *loader_program;  /* of poppod-loader; NULL: modules cannot be loaded */
+        const char *store_program;   /* path of poppod-store */
         int verbosity;               /* added to the configured log level */
 };
 
-/* Serves until it is ended by a signal or a client. Returns the exit status of sysexits(3): 0 after a drain, 75 when
- * another supervisor has the socket or state directory, 78 for a bad configuration. */
+/* Serves until it is ended by a signal or a client. Returns the exit status of sysexits(3): 0 after a drain, 65 when
+ * the store's file is damaged or of a later version, 75 when another supervisor has the socket, state directory or store, 78 for
+ * a bad configuration. */
 int master_main(const struct master_options *options);
 
 /* The configuration in this file, or the defaults without one. */

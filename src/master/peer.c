@@ -70,7 +70,7 @@ static void handle_frame(struct peer *p, struct bytes frame)
                 return refuse(p, 0, &why, true);
         }
         if (head.is_reply ? handle_reply(p, &head, frame, &why) : handle_request(p, &head, frame, &why))
-                if (!p->closed)
+                if (!p->closed && !p->postponed)
                         refuse(p, head.seq, &why, false);
 }
 
@@ -79,8 +79,11 @@ static void handle_frames(struct peer *p)
         struct bytes frame;
         int r = 0;
 
-        while (!p->closed && !p->held && !(r = channel_next(&p->channel, &frame)))
+        while (!p->closed && !p->held && !p->postponed && !(r = channel_next(&p->channel, &frame))) {
                 handle_frame(p, frame);
+                if (p->postponed)
+                        channel_put_back(&p->channel, frame);
+        }
         if (!p->closed && r == CHANNEL_TOO_LARGE) {
                 struct wire_refusal why;
 
@@ -114,15 +117,36 @@ static void hold(struct peer *p)
         ev_io_stop(p->loop->ev, &p->reader);
 }
 
+/* Frames that were already read must not wait for more bytes to come, nor their answers for the next event. */
+static void listen_again(struct peer *p)
+{
+        ev_io_start(p->loop->ev, &p->reader);
+        ev_feed_event(p->loop->ev, &p->reader, EV_READ);
+        loop_come_round(p->loop);
+}
+
 static void resume(struct peer *p)
 {
         if (!p->held || peer_backlog(p) > LOW_WATER)
                 return;
         p->held = false;
-        ev_io_start(p->loop->ev, &p->reader);
-        /* Frames that were already read must not wait for more bytes to come, nor their answers for the next event. */
-        ev_feed_event(p->loop->ev, &p->reader, EV_READ);
-        loop_come_round(p->loop);
+        if (!p->postponed)
+                listen_again(p);
+}
+
+void peer_postpone(struct peer *p)
+{
+        p->postponed = true;
+        ev_io_stop(p->loop->ev, &p->reader);
+}
+
+void peer_go_on(struct peer *p)
+{
+        if (p->closed || !p->postponed)
+                return;
+        p->postponed = false;
+        if (!p->held && !p->given_up)
+                listen_again(p);
 }
 
 /* What the owner makes of it may want the tick, which is over when this comes from a flush. */
@@ -190,7 +214,7 @@ void peer_close(struct peer *p)
 void peer_drain(struct peer *p)
 {
         handle_frames(p);
-        for (int i = 0; i < DRAIN_READS && !p->closed && !p->held && !channel_fill(&p->channel); i++)
+        for (int i = 0; i < DRAIN_READS && !p->closed && !p->held && !p->postponed && !channel_fill(&p->channel); i++)
                 handle_frames(p);
 }
 

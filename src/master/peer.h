@@ -40,6 +40,7 @@ struct peer {
         enum wire_when state; /* WIRE_GREETING at first */
         bool closed;          /* no callback from now on */
         bool held;            /* not read from until it has read what waits for it */
+        bool postponed;       /* not read from: the frame that was handled last will be handled again */
         const char *given_up; /* why its end comes at the next flush; NULL: it does not */
 };
 
@@ -51,6 +52,10 @@ void peer_close(struct peer *p);
 /* Ends a peer from inside anybody's callback: it hears and says nothing more, and on_closed comes before the loop sleeps.
  * The reason is a constant. */
 void peer_give_up(struct peer *p, const char *reason);
+/* Inside of a handler, which then returns without having done anything, whatever it returns: the same frame comes again after
+ * peer_go_on(), and none before it. */
+void peer_postpone(struct peer *p);
+void peer_go_on(struct peer *p);
 /* Handles what is already there, without waiting: before a judgement on a peer that may have spoken. */
 void peer_drain(struct peer *p);
 /* Frees the buffers too: not inside a callback of this peer. */

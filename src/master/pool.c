@@ -247,16 +247,21 @@ void pool_worker_ready(struct worker *w)
                 recycle(w->predecessor);
 }
 
-static void end_attempt(struct worker_run *r, const struct attempt_report *report)
+void pool_run_returned(struct worker *w)
+{
+        if (w->seat.retiring && !w->seat.n_runs && w->state != WORKER_ENDING)
+                worker_end(w, w->end_reason ? w->end_reason : "spent");
+        else if (w->state == WORKER_SERVING)
+                recycle(w);
+}
+
+void pool_attempt_over(struct worker_run *r, const struct attempt_report *report)
 {
         struct worker *w = r->worker;
 
         worker_run_over(r);
         w->pool->ops->on_attempt_ended(w->pool, r, report);
-        if (w->seat.retiring && !w->seat.n_runs && w->state != WORKER_ENDING)
-                worker_end(w, w->end_reason ? w->end_reason : "spent");
-        else if (w->state == WORKER_SERVING)
-                recycle(w);
+        pool_run_returned(w);
 }
 
 /* A worker's word, and sums are made of it: no more than all processors together had since the attempt began. */
@@ -283,7 +288,7 @@ int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply
                         return wire_refuse(why, WIRE_BAD_FRAME, "no memory for the error");
                 report.error = buf_bytes(&error);
         }
-        end_attempt(r, &report);
+        pool_attempt_over(r, &report);
         buf_fini(&error);
         return 0;
 }
@@ -304,7 +309,7 @@ static void end_attempts(struct worker *w, const struct worker_death *death, enu
                         report.code = WIRE_WORKER_CRASHED;
                         report.message = "its worker had to be killed for another task's sake";
                 }
-                end_attempt(r, &report);
+                pool_attempt_over(r, &report);
         }
 }
 

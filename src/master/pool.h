@@ -105,5 +105,9 @@ void pool_worker_condemned(struct worker *w);
 void pool_worker_ready(struct worker *w);
 /* The same bytes, kept for good; empty when there is no room for one more answer. */
 struct bytes pool_intern_layers(struct pool *p, struct bytes layers);
+/* An attempt that was not sent is over: it was cancelled first. */
+void pool_attempt_over(struct worker_run *r, const struct attempt_report *report);
+/* The same for one that is as if it had never been: the seat has been given back already. */
+void pool_run_returned(struct worker *w);
 int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply *reply, struct wire_refusal *why);
 void pool_worker_died(struct worker *w, const struct worker_death *death);

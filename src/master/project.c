@@ -125,6 +125,12 @@ void project_take_token(struct project *p, int64_t now)
 
 /* ---- lanes ---- */
 
+static void level_init(struct level *v)
+{
+        list_init(&v->tasks);
+        v->restored = &v->tasks;
+}
+
 struct lane *project_lane(struct project *p, enum task_class class)
 {
         struct lane *l = p->lanes[class];
@@ -140,7 +146,7 @@ struct lane *project_lane(struct project *p, enum task_class class)
         l->estimate = FIRST_ESTIMATE;
         list_init(&l->open);
         for (int i = 0; i < TASK_PRIORITIES; i++)
-                list_init(&l->levels[i].tasks);
+                level_init(&l->levels[i]);
         p->lanes[class] = l;
         return l;
 }

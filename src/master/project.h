@@ -34,6 +34,7 @@ enum lane_order { ORDER_ALL, ORDER_BOUND, ORDER_SHARED, ORDERS };
 /* One priority of a lane. */
 struct level {
         struct list tasks;
+        struct list *restored; /* the last of those from the store, or the list itself: the next one goes behind it */
         int64_t risen; /* waits since then, as far as rising is concerned */
 };
 

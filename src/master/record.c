@@ -29,7 +29,7 @@ static void write_attempt(struct pack *p, const struct task_attempt *a, bool run
 {
         const char *signal = a->signal ? sigabbrev_np(a->signal) : NULL;
 
-        pack_map(p, running ? 3 : 5u + a->killed_worker + (signal != NULL));
+        pack_map(p, running ? 3 : 5u + a->killed_worker + a->lost + (signal != NULL));
         pack_entry_uint(p, "worker", a->worker);
         pack_entry_int(p, "pid", a->pid);
         pack_entry_int(p, "startedAt", a->started_wall);
@@ -39,6 +39,8 @@ static void write_attempt(struct pack *p, const struct task_attempt *a, bool run
         pack_entry_text(p, "outcome", a->outcome == WIRE_OK ? "succeeded" : wire_codes[a->outcome].name);
         if (a->killed_worker)
                 pack_entry_bool(p, "killedWorker", true);
+        if (a->lost)
+                pack_entry_bool(p, "lost", true);
         if (signal)
                 pack_entry_text(p, "signal", signal);
 }
@@ -105,6 +107,15 @@ static uint32_t write_extra(struct pack *p, const struct task_extra *e)
         return n;
 }
 
+/* An attempt that nobody saw the end of was followed by another one. */
+static bool may_have_run_twice(const struct task *t)
+{
+        for (unsigned int i = 0; i + 1u < t->n_attempts; i++)
+                if (t->attempts[i].lost || t->attempts[i].killed_worker)
+                        return true;
+        return false;
+}
+
 int record_write(struct buf *out, const struct task *t)
 {
         uint32_t n = IDENTITY_ENTRIES + 2;
@@ -116,7 +127,11 @@ int record_write(struct buf *out, const struct task *t)
         write_identity(&p, t);
         pack_entry_double(&p, "queuedMs", (double)t->waited / NS_PER_MS);
         write_attempts(&p, t);
-        if (t->outcome) {
+        if (may_have_run_twice(t)) {
+                pack_entry_bool(&p, "possiblyRepeated", true);
+                n++;
+        }
+        if (t->outcome && !t->ending) {
                 n += write_outcome(&p, t->outcome);
                 n += write_layers(&p, t->outcome->isolation);
         }

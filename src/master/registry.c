@@ -25,6 +25,7 @@ void registry_init(struct registry *r, struct scheduler *scheduler)
         map_init(&r->by_id);
         map_init(&r->by_key);
         list_init(&r->by_age);
+        r->restored = &r->by_age;
 }
 
 void registry_fini(struct registry *r)
@@ -37,7 +38,7 @@ void registry_fini(struct registry *r)
                 if (task_ended(t))
                         heap_remove(&r->expiry, &t->timer);
                 else
-                        scheduler_cancel(r->scheduler, t, t->since);
+                        scheduler_finish(r->scheduler, t, TASK_CANCELLED, t->since);
                 scheduler_release(r->scheduler, t);
                 task_free(t);
         }
@@ -76,7 +77,12 @@ int registry_add(struct registry *r, struct task *t)
                         return err;
                 }
         }
-        list_push_back(&r->by_age, &t->by_age);
+        if (t->restored) {
+                list_insert_after(r->restored, &t->by_age);
+                r->restored = &t->by_age;
+        } else {
+                list_push_back(&r->by_age, &t->by_age);
+        }
         r->n_tasks++;
         return 0;
 }
@@ -140,6 +146,18 @@ static void fetch_ahead(const struct registry *r, const struct task *t)
                 map_prefetch_bucket(&r->by_id, list_entry(second, const struct task, node)->by_id.hash);
 }
 
+void registry_remove(struct registry *r, struct task *t)
+{
+        map_remove(&r->by_id, &t->by_id);
+        if (has_key(t))
+                map_remove(&r->by_key, &t->extra->by_key);
+        if (r->restored == &t->by_age)
+                r->restored = t->by_age.prev;
+        list_unlink(&t->by_age);
+        r->n_tasks--;
+        scheduler_release(r->scheduler, t);
+}
+
 static void let_go(struct registry *r, struct task *t)
 {
         fetch_ahead(r, t);
@@ -147,12 +165,9 @@ static void let_go(struct registry *r, struct task *t)
         if (memcmp(&t->id, &r->last_gone, sizeof(t->id)) > 0)
                 r->last_gone = t->id;
         heap_remove(&r->expiry, &t->timer);
-        scheduler_release(r->scheduler, t);
-        map_remove(&r->by_id, &t->by_id);
-        if (has_key(t))
-                map_remove(&r->by_key, &t->extra->by_key);
-        list_unlink(&t->by_age);
-        r->n_tasks--;
+        registry_remove(r, t);
+        if (r->on_let_go)
+                r->on_let_go(r, t);
         task_free(t);
 }
 

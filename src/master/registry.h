@@ -12,10 +12,12 @@ struct registry {
         struct scheduler *scheduler;
         struct map by_id, by_key;
         struct list by_age; /* oldest first */
+        struct list *restored; /* in by_age: the last one of before the start; all others are younger */
         struct heap expiry; /* ended tasks with a time to live, by its end: on their `timer`, which is idle then */
         size_t n_tasks;
         uint64_t kept_bytes, kept_bytes_max; /* of ended tasks; max 0: unlimited */
         struct uuid first; /* every id that was given out is greater */
+        void (*on_let_go)(struct registry *, struct task *); /* is told before it is freed; NULL: nobody */
         struct uuid last_gone; /* the greatest id of those let go; zero: none */
 };
 
@@ -25,6 +27,9 @@ void registry_fini(struct registry *r);
 
 /* Enters an accepted task; the key, where it has one, is in task->extra. -ENOMEM: nothing changed. */
 int registry_add(struct registry *r, struct task *t);
+
+/* Takes an ended one out again, as if it had never been there; it is the caller's to free. */
+void registry_remove(struct registry *r, struct task *t);
 
 /* NULL: unknown, or let go. */
 struct task *registry_find(const struct registry *r, const struct uuid *id);

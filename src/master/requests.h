@@ -2,7 +2,11 @@
 #pragma once
 
 #include "master/peer.h"
+#include "master/project.h"
 #include "master/waiter.h"
+#include "wire/pack.h"
+
+struct supervisor;
 
 /* One row an op. */
 #define REQUESTS(X)                                                                                          \
@@ -23,6 +27,8 @@
         X(project_usage)                                                                                     \
         X(reload)                                                                                            \
         X(drain)                                                                                             \
+        X(store_stats)                                                                                       \
+        X(store_compact)                                                                                     \
         X(stop)
 
 #define X(op) int request_##op(struct peer *, uint64_t seq, const union wire_body *, struct wire_refusal *why);
@@ -40,6 +46,13 @@ int request_room_to_wait(struct session *session, size_t bytes, bool is_cancel, 
 
 /* A call that is answered when the task has ended, which may be now. -ENOMEM. */
 int request_answer_at_end(struct session *session, struct task *t, const struct waiter *call);
+
+/* A project's new settings hold: answers project-limit or project-set. */
+void request_setting_done(struct session *session, const struct project *p, const struct waiter *call);
+
+/* The store's part of status, one map; and the answer to those who asked for its figures, NULL: there are none. */
+void request_write_store(struct pack *p, const struct supervisor *s);
+void request_store_measured(struct supervisor *s, const struct wire_store_measure_reply *figures);
 
 /* Makes a refusal of a negative r; passes others on. */
 int request_no_memory(int r, struct wire_refusal *why);

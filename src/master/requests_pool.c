@@ -291,7 +291,7 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         const char *config = s->options->config_path;
         bool loads = loader_link_is_wanted(&s->loader);
 
-        pack_map(p, 9u + (config != NULL) + loads);
+        pack_map(p, 10u + (config != NULL) + loads);
         pack_entry_text(p, "version", POPPO_VERSION);
         pack_entry_int(p, "pid", getpid());
         pack_entry_text(p, "state", state_name(s));
@@ -301,6 +301,8 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         pack_entry_uint(p, "clients", s->n_sessions);
         if (config)
                 pack_entry_text(p, "config", config);
+        pack_text(p, "store");
+        request_write_store(p, s);
         write_process(p, "spawner", &s->spawner.process, (struct bytes){0});
         if (loads)
                 write_process(p, "loader", &s->loader.process, buf_bytes(&s->loader.layers));

@@ -12,28 +12,49 @@
 
 static const double RATE_MAX = 1e9;
 
+static void reply_limit(struct session *s, uint64_t seq, const struct project *p)
+{
+        struct wire_project_limit_reply reply = {0};
+        char message[256];
+
+        snprintf(message, sizeof(message), p->settings.limit ? "Project %s may run %u tasks at once" : "Project %s has no limit",
+                p->name, p->settings.limit);
+        WIRE_SET(&reply, project_limit_reply, message, wire_str(message));
+        WIRE_SET(&reply, project_limit_reply, project_id, wire_str(p->name));
+        WIRE_SET(&reply, project_limit_reply, limit, p->settings.limit);
+        session_reply(s, WIRE_MESSAGE(project_limit_reply), seq, &reply);
+}
+
+/* What is set by hand holds across a restart: it is on disk before it holds, and before anybody is told. */
+static int set(struct session *s, uint64_t seq, struct project *p, const struct project_settings *settings,
+        enum waiter_kind kind, struct wire_refusal *why)
+{
+        struct waiter call = {.seq = seq, .kind = kind};
+        struct durable *d = &s->supervisor->durable;
+        int r;
+
+        if (!d->on) {
+                scheduler_project_set(&s->supervisor->scheduler, p, settings, clock_now());
+                request_setting_done(s, p, &call);
+                return 0;
+        }
+        r = durable_check(d, why);
+        return r ? r : request_no_memory(durable_setting(d, s, p, settings, &call), why);
+}
+
 int request_project_limit(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         const struct wire_project_limit *call = &body->project_limit;
         struct session *s = session_of(p);
-        struct wire_project_limit_reply reply = {0};
         struct project_settings settings;
         struct project *project;
-        char message[256];
         int r = scheduler_project(&s->supervisor->scheduler, call->project_id, &project, why);
 
         if (r)
                 return request_no_memory(r, why);
         settings = project->settings;
         settings.limit = (uint32_t)call->limit;
-        scheduler_project_set(&s->supervisor->scheduler, project, &settings, clock_now());
-        snprintf(message, sizeof(message), call->limit ? "Project %s may run %u tasks at once" : "Project %s has no limit",
-                project->name, settings.limit);
-        WIRE_SET(&reply, project_limit_reply, message, wire_str(message));
-        WIRE_SET(&reply, project_limit_reply, project_id, call->project_id);
-        WIRE_SET(&reply, project_limit_reply, limit, call->limit);
-        session_reply(s, WIRE_MESSAGE(project_limit_reply), seq, &reply);
-        return 0;
+        return set(s, seq, project, &settings, WAITER_LIMIT, why);
 }
 
 /* ---- project-set ---- */
@@ -125,6 +146,14 @@ static void reply_settings(struct session *session, uint64_t seq, const struct p
         session_reply(session, WIRE_MESSAGE(project_set_reply), seq, &reply);
 }
 
+void request_setting_done(struct session *s, const struct project *p, const struct waiter *call)
+{
+        if (call->kind == WAITER_LIMIT)
+                reply_limit(s, call->seq, p);
+        else
+                reply_settings(s, call->seq, p);
+}
+
 int request_project_set(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         const struct wire_project_set *call = &body->project_set;
@@ -139,7 +168,5 @@ int request_project_set(struct peer *p, uint64_t seq, const union wire_body *bod
         r = change_settings(&settings, call, why);
         if (r)
                 return r;
-        scheduler_project_set(&s->supervisor->scheduler, project, &settings, clock_now());
-        reply_settings(s, seq, project);
-        return 0;
+        return set(s, seq, project, &settings, WAITER_SETTINGS, why);
 }

@@ -145,23 +145,33 @@ static int accept_task(const struct submission *s, struct task *t)
         }
         r = registry_add(&sv->registry, t);
         if (r < 0) {
-                scheduler_cancel(&sv->scheduler, t, clock_now());
+                scheduler_finish(&sv->scheduler, t, TASK_CANCELLED, clock_now());
                 scheduler_release(&sv->scheduler, t);
                 task_free(t);
         }
         return r;
 }
 
-static void reply_id(struct session *session, uint64_t seq, const struct task *t, bool duplicate)
+/* What nobody waits for, or says so, is on disk before it is acknowledged. */
+static int mark_kept(const struct submission *s, const struct wire_submit *body, struct task *t)
 {
-        struct wire_submit_reply reply = {0};
-        char id[UUID_TEXT + 1];
+        struct durable *d = &s->supervisor->durable;
+        int r;
 
-        uuid_format(&t->id, id);
-        WIRE_SET(&reply, submit_reply, id, wire_str(id));
-        if (duplicate)
-                WIRE_SET(&reply, submit_reply, duplicate, true);
-        session_reply(session, WIRE_MESSAGE(submit_reply), seq, &reply);
+        if (!d->on || (body->wait && !t->durable))
+                return 0;
+        r = durable_check(d, s->why);
+        if (r)
+                task_free(t);
+        else
+                durable_mark(d, t);
+        return r;
+}
+
+/* A task that is being written is not accepted yet. */
+static bool is_accepted(const struct task *t)
+{
+        return !t->place || !t->held || t->ending;
 }
 
 static int answer_submit(struct session *session, uint64_t seq, struct task *t, const struct wire_submit *body, bool duplicate)
@@ -171,12 +181,45 @@ static int answer_submit(struct session *session, uint64_t seq, struct task *t, 
         int r;
 
         if (!body->wait) {
-                reply_id(session, seq, t, duplicate);
-                return 0;
+                call.kind = WAITER_KEPT;
+                call.bytes = call.owns = 0;
+                return is_accepted(t) ? session_answer_now(session, t, &call), 0 : waiter_new(session, t, &call);
         }
         r = request_answer_at_end(session, t, &call);
         if (!r && body->follow && !task_ended(t))
                 dispatch_follow(&session->supervisor->dispatch, t);
+        return r;
+}
+
+/* No memory to have it written: as if it had never come. Its caller is refused by who called us. */
+static void take_out(struct supervisor *sv, struct task *t)
+{
+        struct list *node;
+
+        while ((node = list_first(&t->waiters)))
+                waiter_free(list_entry(node, struct waiter, by_task));
+        scheduler_finish(&sv->scheduler, t, TASK_CANCELLED, clock_now());
+        registry_remove(&sv->registry, t);
+        task_free(t);
+}
+
+static int submit_new(struct session *session, uint64_t seq, const struct submission *s, const struct wire_submit *body)
+{
+        struct durable *d = &s->supervisor->durable;
+        struct task *t = NULL;
+        int r = make_task(s, body->task, &t);
+
+        if (!r)
+                r = mark_kept(s, body, t);
+        if (!r)
+                r = accept_task(s, t);
+        if (r)
+                return r;
+        r = answer_submit(session, seq, t, body, false);
+        if (!r && t->place)
+                r = durable_accept(d, t);
+        if (r < 0 && t->place)
+                take_out(s->supervisor, t);
         return r;
 }
 
@@ -197,17 +240,16 @@ static int submit(struct session *session, uint64_t seq, const struct wire_submi
         r = check_type(&s);
         if (r)
                 return r;
-        if (OPTION(s.options, key, (struct bytes){0}).len)
+        if (OPTION(s.options, key, (struct bytes){0}).len) {
                 t = registry_find_key(&sv->registry, s.project, s.options->key);
+                if (!t && sv->durable.loading)
+                        return peer_postpone(&session->peer), 0;
+        }
         /* Who waits for an earlier task brings no bytes of its own, but one more waiter all the same. */
-        r = body->wait ? request_room_to_wait(session, t ? 0 : body->task.len, false, why) : 0;
+        r = request_room_to_wait(session, t || !body->wait ? 0 : body->task.len, false, why);
         if (t && !r)
                 return answer_submit(session, seq, t, body, true);
-        if (!r)
-                r = make_task(&s, body->task, &t);
-        if (!r)
-                r = accept_task(&s, t);
-        return r ? r : answer_submit(session, seq, t, body, false);
+        return r ? r : submit_new(session, seq, &s, body);
 }
 
 int request_submit(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)

@@ -14,7 +14,7 @@ enum { LIST_DEFAULT = 100 };
 /* An id carries the time of its making, so that more can be said than that it is not known. */
 static const char *const absences[] = {
         [REGISTRY_UNKNOWN] = "no task ever had this id",
-        [REGISTRY_BEFORE_START] = "it is from before the supervisor's start, and results are not kept across that",
+        [REGISTRY_BEFORE_START] = "it is from before the supervisor's start, and was not kept across that",
         [REGISTRY_LET_GO] = "its result was let go, after its resultTtl or to stay within queue.maxKeptBytes",
 };
 
@@ -25,6 +25,8 @@ int request_find_task(struct session *s, struct bytes text, struct task **out, s
         if (!uuid_parse((const char *)text.data, text.len, &id))
                 return wire_refuse(why, WIRE_INVALID_OPTION, "\"%.36s\" is no task id", (const char *)text.data);
         *out = registry_find(&s->supervisor->registry, &id);
+        if (!*out && s->supervisor->durable.loading && registry_absence(&s->supervisor->registry, &id) == REGISTRY_BEFORE_START)
+                peer_postpone(&s->peer);
         if (!*out)
                 return wire_refuse(why, WIRE_NOT_FOUND, "task %.36s: %s", (const char *)text.data,
                         absences[registry_absence(&s->supervisor->registry, &id)]);
@@ -101,16 +103,21 @@ int request_retry(struct peer *p, uint64_t seq, const union wire_body *body, str
 {
         struct session *s = session_of(p);
         struct supervisor *sv = s->supervisor;
+        struct waiter call = {.seq = seq, .kind = WAITER_REVIVED};
         struct wire_retry_reply reply = {0};
         struct task *t;
         int r = request_find_task(s, body->retry.id, &t, why);
 
         if (!r && t->type->withdrawn)
                 return wire_refuse(why, WIRE_TYPE_DISABLED, "%s is no longer configured", t->type->name);
+        if (!r && t->place)
+                r = durable_check(&sv->durable, why);
         if (!r)
                 r = request_no_memory(dispatch_revive(&sv->dispatch, t, why, &sv->retry_after_ms), why);
         if (r)
                 return r;
+        if (t->place)
+                return request_no_memory(waiter_new(s, t, &call), why);
         WIRE_SET(&reply, retry_reply, id, body->retry.id);
         WIRE_SET(&reply, retry_reply, state, wire_str(task_state_name(t->state)));
         session_reply(s, WIRE_MESSAGE(retry_reply), seq, &reply);

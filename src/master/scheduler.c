@@ -19,7 +19,7 @@ int64_t task_wakes_at(const struct task *t)
 {
         int64_t at = INT64_MAX;
 
-        if (t->state != TASK_QUEUED && t->state != TASK_DELAYED)
+        if (t->held || (t->state != TASK_QUEUED && t->state != TASK_DELAYED))
                 return at;
         if (t->state == TASK_DELAYED)
                 at = t->not_before;
@@ -136,6 +136,25 @@ static struct list *list_of_state(struct scheduler *s, struct task *t, enum task
         return state == TASK_RUNNING ? &s->running : &s->ended;
 }
 
+/* Those of before the restart have sequences below this. */
+static const uint64_t SEQUENCE_NEW = UINT64_C(1) << 62;
+
+static struct level *level_of(const struct task *t)
+{
+        return &t->project->lanes[t->class]->levels[t->priority];
+}
+
+/* What comes from the store is older than all that was submitted since the start, and comes in its old order. Once it has
+ * run, it stands at the end like any other. */
+static void go_before_new_ones(struct task *t)
+{
+        struct level *v = level_of(t);
+
+        list_unlink(&t->node);
+        list_insert_after(v->restored, &t->node);
+        v->restored = &t->node;
+}
+
 static void shift(struct scheduler *s, struct task *t, enum task_state to, int64_t now)
 {
         struct lane *l = t->project->lanes[t->class];
@@ -143,8 +162,12 @@ static void shift(struct scheduler *s, struct task *t, enum task_state to, int64
 
         heap_remove(&s->timers, &t->timer);
         if (to == TASK_QUEUED || from == TASK_NEW)
-                t->sequence = s->sequence++;
+                t->sequence = t->restored ? s->restored++ : SEQUENCE_NEW + s->sequence++;
+        if (from == TASK_QUEUED && level_of(t)->restored == &t->node)
+                level_of(t)->restored = t->node.prev;
         task_move(t, to, list_of_state(s, t, to), now);
+        if (to == TASK_QUEUED && t->restored)
+                go_before_new_ones(t);
         if (from == TASK_QUEUED || from == TASK_DELAYED || from == TASK_RUNNING)
                 count_state(s, t->project, from, -1);
         count_state(s, t->project, to, 1);
@@ -248,7 +271,7 @@ static int make_room(struct scheduler *s, const struct task *t)
 static void take_in(struct scheduler *s, struct task *t, int64_t now)
 {
         project_ref(s, t->project);
-        shift(s, t, t->not_before > now ? TASK_DELAYED : TASK_QUEUED, now);
+        shift(s, t, t->held || t->not_before > now ? TASK_DELAYED : TASK_QUEUED, now);
 }
 
 /* Room, and nothing against it. */
@@ -284,6 +307,44 @@ int scheduler_restore(struct scheduler *s, struct task *t, int64_t now)
         if (!r)
                 take_in(s, t, now);
         return r;
+}
+
+int scheduler_restore_ended(struct scheduler *s, struct task *t, enum task_state state, int64_t since)
+{
+        int r = make_room(s, t);
+
+        if (r)
+                return r;
+        project_ref(s, t->project);
+        task_move(t, state, &s->ended, since);
+        return 0;
+}
+
+void scheduler_hold(struct scheduler *s, struct task *t, int64_t now)
+{
+        assert(t->state == TASK_QUEUED || t->state == TASK_DELAYED);
+        heap_remove(&s->timers, &t->timer);
+        t->held = true;
+        if (t->state == TASK_QUEUED)
+                shift(s, t, TASK_DELAYED, now);
+}
+
+void scheduler_unhold(struct scheduler *s, struct task *t, int64_t now)
+{
+        assert(t->held && t->state == TASK_DELAYED);
+        t->held = false;
+        if (t->not_before <= now)
+                return shift(s, t, TASK_QUEUED, now);
+        heap_insert(&s->timers, &t->timer);
+}
+
+void scheduler_hold_kept(struct scheduler *s, bool held, int64_t now)
+{
+        if (s->kept_held == held)
+                return;
+        s->kept_held = held;
+        for (struct project *p = scheduler_project_next(s, NULL); p; p = scheduler_project_next(s, p))
+                order_place_all(s, p, now);
 }
 
 int scheduler_revive(
@@ -472,8 +533,29 @@ void scheduler_ended(struct scheduler *s, struct run *run, const struct attempt_
         order_place(s, l, now);
 }
 
+void scheduler_unstarted(struct scheduler *s, struct run *run, int64_t now)
+{
+        struct task *t = run->task;
+        struct lane *l = t->project->lanes[t->class];
+        struct level *v = level_of(t);
+        uint64_t sequence = t->sequence;
+
+        seat_give(s, run, false, now);
+        order_settle(s, l, run->charged, 0);
+        shift(s, t, TASK_QUEUED, now);
+        t->sequence = sequence;
+        if (v->restored == &t->node)
+                v->restored = t->node.prev;
+        list_unlink(&t->node);
+        list_push_front(&v->tasks, &t->node);
+        if (v->restored == &v->tasks && t->restored)
+                v->restored = &t->node;
+        order_place_all(s, t->project, now);
+}
+
 void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state, int64_t now)
 {
+        t->held = false;
         shift(s, t, state, now);
         assert(task_ended(t));
 }
@@ -481,6 +563,7 @@ void scheduler_finish(struct scheduler *s, struct task *t, enum task_state state
 void scheduler_retry(struct scheduler *s, struct task *t, int64_t at, int64_t now)
 {
         t->not_before = at;
+        t->restored = false;
         s->counts.retried++;
         t->project->retried++;
         shift(s, t, at > now ? TASK_DELAYED : TASK_QUEUED, now);

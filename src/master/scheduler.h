@@ -114,7 +114,8 @@ struct scheduler {
         struct heap rate_wait;     /* projects by their next token */
         struct heap aging;         /* lanes by next_rise */
         struct scheduler_counts counts;
-        uint64_t sequence, tickets;
+        uint64_t sequence, restored, tickets;
+        bool kept_held; /* tasks that the store keeps do not start */
         size_t n_lanes;
         uint64_t classes;          /* bit: a lane of this class may start a task */
         uint32_t seats, busy, n_idle, n_open, starting; /* without retiring ones; busy: without room */
@@ -158,6 +159,15 @@ int scheduler_accept(
 /* Takes back a task that was accepted before a restart: no limit refuses it. -ENOMEM. */
 int scheduler_restore(struct scheduler *s, struct task *t, int64_t now);
 
+/* The same for one that has ended already, at this time; it is only released again. */
+int scheduler_restore_ended(struct scheduler *s, struct task *t, enum task_state state, int64_t since);
+/* A waiting task is delayed, whatever its times say, until it is let go on or finished. A task that has `held` set before it is
+ * accepted or restored is held from the start. */
+void scheduler_hold(struct scheduler *s, struct task *t, int64_t now);
+void scheduler_unhold(struct scheduler *s, struct task *t, int64_t now);
+/* Projects whose next task has a place in the store wait until this is taken back. */
+void scheduler_hold_kept(struct scheduler *s, bool held, int64_t now);
+
 enum decision_kind { DECIDE_RUN, DECIDE_REPLACE, DECIDE_EXPIRE };
 
 struct decision {
@@ -170,6 +180,9 @@ struct decision {
 bool scheduler_decide(struct scheduler *s, int64_t now, struct decision *d);
 /* The task goes to this seat: as decided by RUN. */
 void scheduler_started(struct scheduler *s, struct task *t, struct seat *seat, struct run *run, int64_t now);
+
+/* The task that was started could not be sent after all: it is the first in its queue again, as if it had not been. */
+void scheduler_unstarted(struct scheduler *s, struct run *run, int64_t now);
 
 struct attempt_use {
         int64_t run_ns, cpu_ns; /* the greater one is charged to the project */

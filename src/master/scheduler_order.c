@@ -212,13 +212,23 @@ static void count_runnable(struct scheduler *s, struct lane *l, uint64_t runnabl
                 s->classes &= ~(UINT64_C(1) << l->class);
 }
 
+/* The store can't be written to, and the lane's next task may not start before it was. */
+static bool waits_for_store(const struct scheduler *s, struct lane *l, int64_t now)
+{
+        if (!s->kept_held)
+                return false;
+        lane_refresh(l, now, s->config.aging_interval);
+        return l->head->place != 0;
+}
+
 void order_place(struct scheduler *s, struct lane *l, int64_t now)
 {
         struct class_pool *pool = &s->pools[l->class];
         uint64_t runnable = lane_room(s, l, now);
-        bool ready = runnable > 0, was_ready = l->runnable > 0;
+        bool ready = runnable > 0 && !waits_for_store(s, l, now), was_ready = l->runnable > 0;
         enum isolation isolation = ISOLATION_PROCESS;
 
+        runnable = ready ? runnable : 0;
         if (ready && !was_ready)
                 lane_unblocked(l, now);
         else if (!ready && was_ready)

@@ -63,11 +63,38 @@ static void answer_follow(struct session *s, const struct task *t, const struct 
         session_reply(s, WIRE_MESSAGE(follow_reply), call->seq, &body);
 }
 
+static void answer_kept(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_submit_reply body = {0};
+        char id[UUID_TEXT + 1];
+
+        (void)record;
+        uuid_format(&t->id, id);
+        WIRE_SET(&body, submit_reply, id, wire_str(id));
+        if (call->duplicate)
+                WIRE_SET(&body, submit_reply, duplicate, true);
+        session_reply(s, WIRE_MESSAGE(submit_reply), call->seq, &body);
+}
+
+static void answer_revived(struct session *s, const struct task *t, const struct waiter *call, struct bytes record)
+{
+        struct wire_retry_reply body = {0};
+        char id[UUID_TEXT + 1];
+
+        (void)record;
+        uuid_format(&t->id, id);
+        WIRE_SET(&body, retry_reply, id, wire_str(id));
+        WIRE_SET(&body, retry_reply, state, wire_str(task_state_name(t->state)));
+        session_reply(s, WIRE_MESSAGE(retry_reply), call->seq, &body);
+}
+
 static void (*const answers[])(struct session *, const struct task *, const struct waiter *, struct bytes record) = {
         [WAITER_SUBMIT] = answer_submit,
         [WAITER_WAIT] = answer_wait,
         [WAITER_CANCEL] = answer_cancel,
         [WAITER_FOLLOW] = answer_follow,
+        [WAITER_KEPT] = answer_kept,
+        [WAITER_REVIVED] = answer_revived,
 };
 
 static struct bytes write_record(struct supervisor *s, const struct task *t)
@@ -80,9 +107,10 @@ static struct bytes write_record(struct supervisor *s, const struct task *t)
 
 void session_answer_now(struct session *s, struct task *t, const struct waiter *call)
 {
-        struct bytes record = write_record(s->supervisor, t);
+        bool shows = call->kind == WAITER_SUBMIT || call->kind == WAITER_WAIT;
+        struct bytes record = shows ? write_record(s->supervisor, t) : (struct bytes){0};
 
-        if (!record.len)
+        if (shows && !record.len)
                 return peer_give_up(&s->peer, "no memory for a record");
         answers[call->kind](s, t, call, record);
 }
@@ -97,6 +125,41 @@ void session_task_ended(struct task *t)
                 waiter_free(list_entry(node, struct waiter, by_task));
                 session_answer_now(call.session, t, &call);
         }
+}
+
+static bool waits_for_store(const struct waiter *w)
+{
+        return w->kind == WAITER_KEPT || w->kind == WAITER_REVIVED;
+}
+
+void session_task_kept(struct task *t)
+{
+        list_for_each_safe(node, &t->waiters) {
+                struct waiter call = *list_entry(node, struct waiter, by_task);
+
+                if (!waits_for_store(&call))
+                        continue;
+                waiter_free(list_entry(node, struct waiter, by_task));
+                answers[call.kind](call.session, t, &call, (struct bytes){0});
+        }
+}
+
+void session_task_refused(struct task *t, bool whole, const struct wire_refusal *why)
+{
+        list_for_each_safe(node, &t->waiters) {
+                struct waiter call = *list_entry(node, struct waiter, by_task);
+
+                if (!whole && !waits_for_store(&call))
+                        continue;
+                waiter_free(list_entry(node, struct waiter, by_task));
+                session_refuse(call.session, call.seq, why);
+        }
+}
+
+void session_refuse(struct session *s, uint64_t seq, const struct wire_refusal *why)
+{
+        if (peer_refuse(&s->peer, seq, why, -1) < 0)
+                peer_give_up(&s->peer, "reads its replies too slowly");
 }
 
 void session_task_output(struct task *t, const struct wire_worker_output *output)

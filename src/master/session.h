@@ -42,6 +42,13 @@ void session_reply(struct session *s, const struct wire_message *m, uint64_t seq
 
 /* Tells everybody who follows the task what it has written. */
 void session_task_output(struct task *t, const struct wire_worker_output *output);
+/* The same for a refusal of an earlier call. */
+void session_refuse(struct session *s, uint64_t seq, const struct wire_refusal *why);
+
+/* Tells those who wait for it that the task is on disk, or will not be; whole: everybody who waits for anything of it. */
+void session_task_kept(struct task *t);
+void session_task_refused(struct task *t, bool whole, const struct wire_refusal *why);
+
 /* Tells everybody who waits for the task that it has ended. */
 void session_task_ended(struct task *t);
 /* Answers one call for a task that has ended before it came: SUBMIT (of a known key), WAIT, CANCEL. */

@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "master/dispatch.h"
+#include "master/durable.h"
 #include "master/listener.h"
 #include "master/loader_link.h"
 #include "master/loop.h"
@@ -36,6 +37,8 @@ struct supervisor {
         struct pool pool;
         struct metrics metrics;
         struct dispatch dispatch;
+        struct durable durable;
+        struct list store_askers; /* struct waiter: calls of store-stats under way */
         struct ev_signal signals[SUPERVISOR_SIGNALS];
         struct ev_timer shutdown;
         struct list sessions;
@@ -56,6 +59,11 @@ struct supervisor {
 void supervisor_end(struct supervisor *s, bool now, const char *reason);
 /* Takes nothing new and finishes what is there, delayed tasks excepted. */
 void supervisor_drain(struct supervisor *s);
+
+/* Starts what keeps durable tasks, if there is a place for them. Negative: it could not be. */
+int supervisor_start_store(struct supervisor *s);
+/* Says once that everything is there. */
+void supervisor_announce(struct supervisor *s);
 
 /* Reads the configuration again. 0: it holds; positive: refused, and nothing changed. `text` says either way. */
 int supervisor_reload(struct supervisor *s, char *text, size_t size);

@@ -8,15 +8,16 @@
 #include <stdlib.h>
 
 /* A queued task costs its payload and at most 300 bytes, the allocator's and the tables' share included. */
-_Static_assert(sizeof(struct task) <= 232, "a million tasks wait at once");
+_Static_assert(sizeof(struct task) <= 240, "a million tasks wait at once");
 
 #define TO(state) (1u << TASK_##state)
 
-/* Each state's successors. A running task is cancelled only once its attempt is over; only a dead one comes back. */
+/* Each state's successors. A running task is cancelled only once its attempt is over; only a dead one comes back. A new one
+ * has an end already when it comes from the store; a queued one is delayed when it is held. */
 static const uint16_t edges[TASK_STATE_COUNT] = {
-        [TASK_NEW] = TO(QUEUED) | TO(DELAYED),
-        [TASK_QUEUED] = TO(RUNNING) | TO(CANCELLED) | TO(FAILED),
-        [TASK_DELAYED] = TO(QUEUED) | TO(CANCELLED) | TO(FAILED),
+        [TASK_NEW] = TO(QUEUED) | TO(DELAYED) | TO(SUCCEEDED) | TO(FAILED) | TO(CANCELLED) | TO(DEAD),
+        [TASK_QUEUED] = TO(RUNNING) | TO(CANCELLED) | TO(FAILED) | TO(DELAYED),
+        [TASK_DELAYED] = TO(QUEUED) | TO(CANCELLED) | TO(FAILED) | TO(DEAD),
         [TASK_RUNNING] = TO(QUEUED) | TO(DELAYED) | TO(SUCCEEDED) | TO(FAILED) | TO(CANCELLED) | TO(DEAD),
         [TASK_DEAD] = TO(QUEUED),
 };

@@ -57,6 +57,7 @@ struct task_attempt {
         int64_t started_wall, ended_wall; /* ended_wall: 0 while it runs */
         uint8_t outcome;                  /* enum wire_code; WIRE_OK: succeeded, or still running */
         bool killed_worker;               /* the worker did not survive it */
+        bool lost;                        /* the supervisor ended while it ran: how far it came is not known */
         uint8_t signal;                   /* that ended the worker; 0: none */
 };
 
@@ -87,6 +88,7 @@ struct task {
         struct project *project;
         const struct task_type *type;
         uint64_t sequence; /* FIFO order; a new one each time it is queued */
+        uint64_t place;    /* the shell's: its name in the store; 0: it is not kept there */
 
         int64_t created_wall;
         int64_t since;          /* when the present state began */
@@ -101,7 +103,7 @@ struct task {
         struct task_outcome *outcome; /* of the last attempt; NULL before the first has ended */
         struct task_extra *extra;     /* NULL: nothing */
 
-        uint32_t generation; /* counts dispatches: a late message of an earlier one shows by it */
+        uint32_t generation; /* counts dispatches: a late message of an earlier one shows by it; the store's fence */
         uint16_t n_attempts, max_attempts;
         uint8_t state, class, isolation; /* enums as above; isolation is what the task asked for */
         uint8_t priority;
@@ -109,6 +111,9 @@ struct task {
         bool durable : 1;        /* outlives a caller that waits and goes away */
         bool cancel_asked : 1;   /* it runs, and shall not be retried */
         bool quarantined : 1;    /* its next attempt runs alone in a fresh process and is the last */
+        bool held : 1;           /* the shell's word: it is delayed until scheduler_unhold */
+        bool restored : 1;       /* from the store, at the start: goes before all that came since */
+        bool ending : 1;         /* the shell's: its end is on its way to the store, and nobody sees it before it is there */
 };
 
 /* Every task with defaults of zero and ISOLATION_HEAP; takes the payload over, also when it fails. NULL: no memory. */

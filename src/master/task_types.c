@@ -140,7 +140,7 @@ int task_types_configure(struct task_types *types, const struct config *c, char 
 
 /* ---- from a task to its type ---- */
 
-static const struct task_type *find(const struct task_types *types, struct bytes name)
+const struct task_type *task_types_find(const struct task_types *types, struct bytes name)
 {
         for (size_t i = 0; i < sizeof(built_in) / sizeof(built_in[0]); i++)
                 if (wire_str_is(name, built_in[i].name))
@@ -167,7 +167,7 @@ int task_type_of(const struct task_types *types, struct bytes task, const struct
 
         if (!wire_lookup_str(task, "type", &name))
                 return wire_refuse(why, WIRE_INVALID_TASK, "task.type is missing or no string");
-        *out = find(types, name);
+        *out = task_types_find(types, name);
         if (!*out)
                 return wire_refuse(why, WIRE_UNKNOWN_TYPE, "no handler for type \"%.*s\"",
                         (int)(name.len > 64 ? 64 : name.len), (const char *)name.data);

@@ -42,6 +42,9 @@ struct task_types {
  * between program and plugin, which needs a restart; then nothing was changed. */
 int task_types_configure(struct task_types *types, const struct config *c, char *why, size_t size);
 
+/* The type of this name; NULL: there is none. */
+const struct task_type *task_types_find(const struct task_types *types, struct bytes name);
+
 /* The type of a checked {type, ...} map, after its fields were checked too. Positive: refused with INVALID_TASK,
  * UNKNOWN_TYPE or TYPE_DISABLED. */
 int task_type_of(const struct task_types *types, struct bytes task, const struct task_type **out, struct wire_refusal *why);

@@ -11,6 +11,11 @@
 
 int waiter_new(struct session *session, struct task *task, const struct waiter *call)
 {
+        return waiter_hang(session, task, &task->waiters, call);
+}
+
+int waiter_hang(struct session *session, struct task *task, struct list *list, const struct waiter *call)
+{
         struct waiter *w = calloc(1, sizeof(*w));
 
         if (!w)
@@ -19,7 +24,7 @@ int waiter_new(struct session *session, struct task *task, const struct waiter *
         w->session = session;
         w->task = task;
         list_push_back(&session->waiters, &w->by_session);
-        list_push_back(&task->waiters, &w->by_task);
+        list_push_back(list, &w->by_task);
         session->waiting_bytes += w->bytes + sizeof(*w);
         return 0;
 }

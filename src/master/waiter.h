@@ -14,7 +14,18 @@
 struct session;
 struct task;
 
-enum waiter_kind { WAITER_SUBMIT, WAITER_WAIT, WAITER_CANCEL, WAITER_FOLLOW };
+/* The later ones wait for the store, not for an end. */
+enum waiter_kind {
+        WAITER_SUBMIT,
+        WAITER_WAIT,
+        WAITER_CANCEL,
+        WAITER_FOLLOW,
+        WAITER_KEPT,
+        WAITER_REVIVED,
+        WAITER_LIMIT,
+        WAITER_SETTINGS,
+        WAITER_MEASURED,
+};
 
 enum { WAITER_STREAMS = 3 }; /* as in the wire's output.stream */
 
@@ -34,6 +45,8 @@ struct waiter {
 
 /* Like the call, of which seq, kind, bytes, duplicate, owns and follows count. -ENOMEM. */
 int waiter_new(struct session *session, struct task *task, const struct waiter *call);
+/* The same on another list than a task's. */
+int waiter_hang(struct session *session, struct task *task, struct list *list, const struct waiter *call);
 void waiter_free(struct waiter *w);
 
 /* Whether anybody gets the task's output as it comes. */

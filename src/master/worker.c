@@ -52,7 +52,8 @@ static struct worker_run *find_run(struct worker *w, uint64_t number)
         list_for_each(node, &w->seat.runs) {
                 struct worker_run *r = container_of(node, struct worker_run, run.node);
 
-                if (r->number == number)
+                /* One without a number was not sent yet. */
+                if (r->number == number && number)
                         return r;
         }
         return NULL;

@@ -139,6 +139,11 @@ int channel_next(struct channel *ch, struct bytes *frame)
         return 0;
 }
 
+void channel_put_back(struct channel *ch, struct bytes frame)
+{
+        ch->consumed -= LENGTH_BYTES + frame.len;
+}
+
 int channel_send(struct channel *ch, const struct wire_message *m, uint64_t seq, const void *body)
 {
         return wire_encode(&ch->out, m, seq, body);

@@ -40,6 +40,9 @@ int channel_fill(struct channel *ch);
 /* The next whole frame. 0 and *frame, valid until the next channel_fill; CHANNEL_AGAIN; CHANNEL_TOO_LARGE. */
 int channel_next(struct channel *ch, struct bytes *frame);
 
+/* The frame that channel_next gave last comes again. Before the next channel_fill. */
+void channel_put_back(struct channel *ch, struct bytes frame);
+
 /* Encodes into the out buffer; nothing is written before channel_flush. */
 int channel_send(struct channel *ch, const struct wire_message *m, uint64_t seq, const void *body);
 

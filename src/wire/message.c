@@ -22,7 +22,8 @@ enum {
         MASTER = WIRE_MASTER,
         WORKER = WIRE_WORKER,
         SPAWNER = WIRE_SPAWNER,
-        LOADER = WIRE_LOADER
+        LOADER = WIRE_LOADER,
+        STORE = WIRE_STORE,
 };
 
 #define BEGIN(id, ...) static const struct wire_field fields_##id[] = {

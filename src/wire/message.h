@@ -46,7 +46,7 @@ enum wire_type {
         WIRE_NEST,
 };
 enum wire_kind { WIRE_CALL, WIRE_REPLY, WIRE_NOTE, WIRE_EVENT, WIRE_RECORD, WIRE_TASK };
-enum wire_peer { WIRE_CLIENT = 1, WIRE_MASTER = 2, WIRE_WORKER = 4, WIRE_SPAWNER = 8, WIRE_LOADER = 16 };
+enum wire_peer { WIRE_CLIENT = 1, WIRE_MASTER = 2, WIRE_WORKER = 4, WIRE_SPAWNER = 8, WIRE_LOADER = 16, WIRE_STORE = 32 };
 enum wire_when { WIRE_GREETING = 1, WIRE_OPEN = 2, WIRE_ANY_TIME = 3 };
 enum wire_need { WIRE_MAY, WIRE_MUST };
 

@@ -37,6 +37,7 @@ LINKS = {
     "poppod-spawner": {"libduktape", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-loader": {"libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-http.so": {"libcurl", "libssl", "libcrypto", "libjansson", "libmsgpackc", "libmsgpack-c"},
+    "poppod-store": {"libsqlite3", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppo": {"libpoppo", "libjansson"},
     "libpoppo.so.0": {"libjansson", "libmsgpackc", "libmsgpack-c"},
 }
@@ -245,7 +246,8 @@ def the_object_that_workers_load_exports_one_table():
 
 @case
 def programs_bind_every_symbol_at_start():
-    faults = [name for name in ("poppod", "poppod-spawner", "poppod-http.so", "poppod-loader", "poppo")
+    faults = [name for name in ("poppod", "poppod-spawner", "poppod-http.so", "poppod-loader", "poppod-store",
+                                "poppo")
               if not re.search(r"\bNOW\b", readelf(built(name), "-d"))]
     expect_nothing(faults)
 

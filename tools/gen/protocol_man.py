@@ -12,7 +12,7 @@ import sys
 ROW = re.compile(r"^\s*(BEGIN|FIELD|CHOICE|NEST|END|ERROR)\((.*)\)$")
 ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s,"]+)')
 PERSON = {"CLIENT": "a client", "MASTER": "the supervisor", "WORKER": "a worker", "SPAWNER": "the spawner",
-          "LOADER": "the loader"}
+          "LOADER": "the loader", "STORE": "the store"}
 PAGE_DATE = "November 23, 2026"
 
 

@@ -3,10 +3,10 @@
 # shellcheck shell=bash disable=SC2034
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libseccomp-dev libmsgpack-dev duktape-dev
-        libjansson-dev libcurl4-openssl-dev libssl-dev ca-certificates)
+        libjansson-dev libcurl4-openssl-dev libssl-dev ca-certificates libsqlite3-dev)
 bench_packages=("${build_packages[@]}" python3-msgpack)
 test_packages=("${build_packages[@]}" libcmocka-dev mandoc python3-msgpack python3-httpbin nginx-light openssl
-        valgrind shellcheck procps binutils)
+        valgrind shellcheck procps binutils strace)
 
 # Tests fetch packages of npm's. Where somebody installed Node.js from elsewhere, npm is there already and Debian's would
 # be in its way.

@@ -45,6 +45,7 @@
         "      \"paths\": [\"/usr/share/fonts\"]},\n" \
         "    \"node\": {\"program\": [\"/usr/bin/node\", \"worker.js\"]},\n" \
         "    \"sh\": {\"program\": \"/bin/sh\", \"enabled\": false}},\n" \
+        "  \"store\": {\"engine\": \"memory\", \"path\": \"/var/lib/p/q.db\", \"sync\": \"normal\"},\n" \
         "  \"logging\": {\"level\": \"debug\", \"format\": \"json\", \"file\": \"/var/log/p\"}\n"            \
         "}\n"
 

@@ -17,9 +17,9 @@
 
 /* Rows: from; columns: to. In the order of the enum: new queued delayed running succeeded failed cancelled dead. */
 static const char *const legal[N] = {
-        [TASK_NEW] = ".xx.....",
-        [TASK_QUEUED] = "...x.xx.",
-        [TASK_DELAYED] = ".x...xx.",
+        [TASK_NEW] = ".xx.xxxx",
+        [TASK_QUEUED] = "..xx.xx.",
+        [TASK_DELAYED] = ".x...xxx",
         [TASK_RUNNING] = ".xx.xxxx",
         [TASK_SUCCEEDED] = "........",
         [TASK_FAILED] = "........",
