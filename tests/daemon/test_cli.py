@@ -107,6 +107,8 @@ def sh_shows_the_first_line_before_the_command_ends(daemon):
 def sh_keeps_the_streams_apart_and_hands_the_status_on(daemon):
     assert poppo(daemon, "sh", "-c", "echo out; echo err >&2; exit 7") == (7, b"out\n", b"err\n")
     assert poppo(daemon, "sh", "true") == (0, b"", b"")
+    assert poppo(daemon, "sh", "no-such-thing") == (
+        127, b"", b"poppo: no-such-thing cannot be run: No such file or directory\n")
     assert poppo(daemon, "sh", "printf", "%s|", "a b", "-x", "$HOME") == (0, b"a b|-x|$HOME|", b"")
     assert poppo(daemon, "sh", "-c", "kill -TERM $$")[0] == 128 + signal.SIGTERM
     status, out, err = poppo(daemon, "sh", "--timeout", "300", "sleep", "60")
