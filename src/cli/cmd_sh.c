@@ -180,9 +180,9 @@ static void tell_failure(const struct cli *cli, struct poppo_reply *record)
         size_t len = 0;
         int64_t own = 0;
 
-        if (!code)
+        if (!output_status(record))
                 return;
-        if (strcmp(code, "EXIT_STATUS")) {
+        if (!code || strcmp(code, "EXIT_STATUS")) {
                 output_failure(record, NULL, false);
                 return;
         }
