@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 import threading
+import zlib
 
 from harness import BUILD, Daemon, eventually
 from tap import case, run
@@ -239,11 +240,11 @@ def module_calls_an_export(daemon):
 
 @case
 def run_takes_the_types_of_handlers(daemon):
-    assert poppo(daemon, "run", "--type", "words", "--arg", '"to be or not to be"') == (0, b'{"words":6,"longest":3}\n', b"")
-    status, _, err = poppo(daemon, "run", "--type", "words", "--arg", "7")
+    assert poppo(daemon, "run", "--type", "crc32", "--arg", '"hello"') == (0, b"%d\n" % zlib.crc32(b"hello"), b"")
+    status, _, err = poppo(daemon, "run", "--type", "crc32", "--arg", "7")
     assert status == 65 and b"INVALID_TASK" in err, err
     status, out, _ = poppo(daemon, "daemon", "status")
-    assert status == 0 and b"words (plugin)" in out, out
+    assert status == 0 and b"crc32 (plugin)" in out, out
 
 
 SERVER = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
@@ -257,13 +258,13 @@ class Everything(Daemon):
     def __init__(self):
         super().__init__(start=False)
         shutil.copytree(EXAMPLES / "modules", self.dir / "modules")
-        shutil.copy(BUILD / "etc/examples/words.so", self.dir)
+        shutil.copy(BUILD / "etc/examples/crc32.so", self.dir)
         for path in (self.dir, *self.dir.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o022)
         self.write_config({"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 4}},
                            "taskTypes": {"execute-module": {"roots": [str(self.dir / "modules")]},
                                          "http-request": {"allowHosts": [f"127.0.0.1:{PORT}"]},
-                                         "words": {"plugin": str(self.dir / "words.so")}}})
+                                         "crc32": {"plugin": str(self.dir / "crc32.so")}}})
         try:
             self.start()
         except BaseException:
