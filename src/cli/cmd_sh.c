@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* As shells have it. */
-enum { EXIT_SIGNALLED = 128 };
+enum { EXIT_NOT_RUN = 126, EXIT_NOT_FOUND = 127, EXIT_SIGNALLED = 128 };
 
 /* ---- the task ---- */
 
@@ -171,13 +171,25 @@ static bool was_cut(struct poppo_reply *record)
         return truncated && !strcmp(truncated, "true");
 }
 
-/* A status other than 0 is the command's answer, and no failure to talk about. */
-static void tell_failure(struct poppo_reply *record)
+/* A status other than 0 is the command's answer, and no failure to talk about; but one that could not be run cannot talk. */
+static void tell_failure(const struct cli *cli, struct poppo_reply *record)
 {
         const char *code = poppo_reply_string(record, "/result/error/code", NULL);
+        const char *message = poppo_reply_string(record, "/result/error/message", NULL);
+        const void *words;
+        size_t len = 0;
+        int64_t own = 0;
 
-        if (output_status(record) && !(code && !strcmp(code, "EXIT_STATUS")))
+        if (!output_status(record))
+                return;
+        if (!code || strcmp(code, "EXIT_STATUS")) {
                 output_failure(record, NULL, false);
+                return;
+        }
+        poppo_reply_int(record, "/result/error/data/exitCode", &own);
+        poppo_reply_bytes(record, "/result/error/data/stderr", &words, &len);
+        if ((own == EXIT_NOT_RUN || own == EXIT_NOT_FOUND) && !len && message)
+                cli_complain(cli, 0, NULL, "%s", message);
 }
 
 static int hand_on(struct follow *f, struct poppo_reply *record)
@@ -193,7 +205,7 @@ static int hand_on(struct follow *f, struct poppo_reply *record)
         if (was_cut(record))
                 cli_complain(cli, 0, "taskTypes.shell-command.maxOutputBytes is what is kept",
                         "the output was cut");
-        tell_failure(record);
+        tell_failure(cli, record);
         collected = cli->opt.collect.n ? collect_files(cli, record, cli->opt.output) : EXIT_OK;
         return status ? status : collected;
 }

@@ -150,7 +150,7 @@ static void print_fact(const char *name, const json_t *v)
         CLEANUP(cleanup_free) char *text = json_is_string(v) ? strdup(json_string_value(v))
                                                              : json_dumps(v, JSON_COMPACT | JSON_ENCODE_ANY);
 
-        if (!text || !*text || json_is_null(v) || json_is_object(v))
+        if (!text || !*text || json_is_null(v) || json_is_false(v) || json_is_object(v))
                 return;
         output_text(stdout, name);
         fputs(": ", stdout);

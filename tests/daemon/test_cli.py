@@ -4,9 +4,11 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
+import zlib
 
 from harness import BUILD, Daemon, eventually
 from tap import case, run
@@ -89,6 +91,94 @@ def logs_as_json_have_every_stream(daemon):
     assert status == 0 and [(line["level"], line["text"]) for line in json.loads(out)["console"]] == [("warn", "w")]
 
 
+# ---- sh ----
+
+@case
+def sh_shows_the_first_line_before_the_command_ends(daemon):
+    with Poppo(daemon, "sh", "-c", "echo first; cat; sleep 60", stdin=subprocess.DEVNULL) as command:
+        eventually(lambda: command.out() == b"first\n", "the first line is there")
+        assert command.poll() is None
+        command.send_signal(signal.SIGINT)
+        assert command.wait(20) == 130
+    with daemon.client() as client:
+        eventually(lambda: client.call("stats")["totals"]["busy"] == 0, "the command is cancelled")
+
+
+@case
+def sh_keeps_the_streams_apart_and_hands_the_status_on(daemon):
+    assert poppo(daemon, "sh", "-c", "echo out; echo err >&2; exit 7") == (7, b"out\n", b"err\n")
+    assert poppo(daemon, "sh", "true") == (0, b"", b"")
+    assert poppo(daemon, "sh", "no-such-thing") == (
+        127, b"", b"poppo: no-such-thing cannot be run: No such file or directory\n")
+    assert poppo(daemon, "sh", "printf", "%s|", "a b", "-x", "$HOME") == (0, b"a b|-x|$HOME|", b"")
+    assert poppo(daemon, "sh", "-c", "kill -TERM $$")[0] == 128 + signal.SIGTERM
+    status, out, err = poppo(daemon, "sh", "--timeout", "300", "sleep", "60")
+    assert (status, out) == (124, b"") and b"TIMEOUT" in err, err
+
+
+@case
+def sh_hands_bytes_on_as_they_are(daemon):
+    data = bytes(range(256)) * 300
+    assert poppo(daemon, "sh", "cat", data=data) == (0, data, b"")
+    assert poppo(daemon, "sh", "-n", "cat", data=data) == (0, b"", b"")
+
+
+@case
+def sh_has_directory_environment_and_files(daemon):
+    with tempfile.NamedTemporaryFile() as local:
+        local.write(b"\xff\0local")
+        local.flush()
+        status, out, err = poppo(daemon, "sh", "--cwd", "d", "--env", "A=b=c", "--env", "E=", "--file", f"d/x={local.name}", "-c",
+                                 "echo $A-$E-${HOME:+home}; cat x")
+    assert (status, out, err) == (0, b"b=c--home\n\xff\0local", b"")
+
+
+@case
+def sh_brings_files_back(daemon):
+    with tempfile.TemporaryDirectory() as directory:
+        result = poppo(daemon, "sh", "--collect", "*.txt", "--collect", "sub/*", "-o", directory, "-c",
+                       "printf one >a.txt; mkdir sub; printf '\\377' >sub/b; echo no >c.bin; exit 3")
+        assert result == (3, b"", b""), result
+        found = {os.path.relpath(os.path.join(top, name), directory): open(os.path.join(top, name), "rb").read()
+                 for top, _, names in os.walk(directory) for name in names}
+    assert found == {"a.txt": b"one", "sub/b": b"\xff"}, found
+
+
+@case
+def sh_as_json_is_the_record(daemon):
+    status, out, _ = poppo(daemon, "--json", "sh", "-c", "echo out; exit 4")
+    record = json.loads(out)
+    assert status == 4 and record["type"] == "shell-command", record
+    data = record["error"]["data"]
+    assert (record["error"]["code"], data["exitCode"], data["stdout"]) == ("EXIT_STATUS", 4, "out\n"), record
+
+
+@case
+def output_that_is_cut_is_said_to_be(daemon):
+    status, out, err = poppo(daemon, "sh", "-c", "yes | head -c 1000000")
+    assert status == 0 and 0 < len(out) < 1000000, (status, len(out))
+    assert b"the output was cut" in err, err
+
+
+@case
+def logs_f_of_a_command_that_runs(daemon):
+    with daemon.client() as client:
+        task = client.submit({"type": "shell-command", "command": "echo out; echo err >&2; sleep 60"})
+    with Poppo(daemon, "logs", "-f", task) as late:
+        eventually(lambda: (late.out(), late.err()) == (b"out\n", b"err\n"), "both streams are seen from the beginning")
+        assert poppo(daemon, "cancel", task)[1] == b"cancelled\n"
+        assert late.wait(20) == 0
+
+
+@case
+def why_tells_the_exit_status_and_the_last_words(daemon):
+    with daemon.client() as client:
+        task = client.submit({"type": "shell-command", "command": "echo 'no such thing' >&2; exit 9"}, maxAttempts=1)
+        client.call("wait", id=task)
+    status, out, _ = poppo(daemon, "why", task)
+    assert status == 0 and b"exitCode: 9" in out and b"stderr: no such thing" in out, out
+
+
 # ---- http ----
 
 class Pages(http.server.BaseHTTPRequestHandler):
@@ -136,6 +226,27 @@ def http_as_json_has_the_data_parsed(daemon):
     assert status == 0 and json.loads(out)["value"]["data"]["path"] == "/a", out
 
 
+# ---- module ----
+
+@case
+def module_calls_an_export(daemon):
+    assert poppo(daemon, "module", "statistics", "summary", "[3, 1, 2]") == (0, b'{"count":"III","median":2}\n', b"")
+    assert poppo(daemon, "module", "roman", "-", "1994", "--raw") == (0, b"MCMXCIV\n", b"")
+    status, out, err = poppo(daemon, "module", "nothing-like-that")
+    assert status == 1 and out == b"" and b"MODULE_NOT_FOUND" in err, err
+
+
+# ---- handlers of one's own ----
+
+@case
+def run_takes_the_types_of_handlers(daemon):
+    assert poppo(daemon, "run", "--type", "crc32", "--arg", '"hello"') == (0, b"%d\n" % zlib.crc32(b"hello"), b"")
+    status, _, err = poppo(daemon, "run", "--type", "crc32", "--arg", "7")
+    assert status == 65 and b"INVALID_TASK" in err, err
+    status, out, _ = poppo(daemon, "daemon", "status")
+    assert status == 0 and b"crc32 (plugin)" in out, out
+
+
 SERVER = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
 PORT = SERVER.server_port
 threading.Thread(target=SERVER.serve_forever, daemon=True).start()
@@ -147,11 +258,13 @@ class Everything(Daemon):
     def __init__(self):
         super().__init__(start=False)
         shutil.copytree(EXAMPLES / "modules", self.dir / "modules")
+        shutil.copy(BUILD / "etc/examples/crc32.so", self.dir)
         for path in (self.dir, *self.dir.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o022)
         self.write_config({"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 4}},
                            "taskTypes": {"execute-module": {"roots": [str(self.dir / "modules")]},
-                                         "http-request": {"allowHosts": [f"127.0.0.1:{PORT}"]}}})
+                                         "http-request": {"allowHosts": [f"127.0.0.1:{PORT}"]},
+                                         "crc32": {"plugin": str(self.dir / "crc32.so")}}})
         try:
             self.start()
         except BaseException:

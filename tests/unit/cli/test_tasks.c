@@ -169,6 +169,22 @@ static void test_sh_whose_command_never_ran(void **state)
         finish(&fake);
 }
 
+static void test_sh_whose_command_cannot_be_run_says_so(void **state)
+{
+        (void)state;
+        SERVE(fake, {"submit", RECORD(SHELL FAILED("EXIT_STATUS") ",\"data\":{\"exitCode\":127,\"signal\":null,\"stderr\":\"\"}}")});
+        check(RUN("sh", "x"), 127, "", "poppo: m\n");
+        finish(&fake);
+}
+
+static void test_sh_of_a_shell_that_says_it_itself(void **state)
+{
+        (void)state;
+        SERVE(fake, {"submit", RECORD(SHELL FAILED("EXIT_STATUS") ",\"data\":{\"exitCode\":127,\"stderr\":\"sh: x: not found\\n\"}}")});
+        check(RUN("sh", "-c", "x"), 127, "", "sh: x: not found\n");
+        finish(&fake);
+}
+
 /* A task that ran before, by its key, or on a supervisor that pushed nothing. */
 static void test_sh_prints_from_the_record_what_was_not_pushed(void **state)
 {
@@ -387,7 +403,7 @@ static void test_why_tells_what_the_failure_carries(void **state)
 {
         (void)state;
         SERVE(fake, {"why", "{\"reason\":\"ended\",\"message\":\"failed at attempt 1 of 1: EXIT_STATUS: status 2\",\"result\":{"
-                FAILED("EXIT_STATUS") ",\"data\":{\"exitCode\":2,\"signal\":null,\"stdout\":\"\",\"stderr\":\"a\\nno such file\\n\\n\","
+                FAILED("EXIT_STATUS") ",\"data\":{\"exitCode\":2,\"signal\":null,\"truncated\":false,\"stdout\":\"\",\"stderr\":\"a\\nno such file\\n\\n\","
                 "\"files\":{}}},\"attempts\":[]}}"});
         check(RUN("why", ID), 0, "failed at attempt 1 of 1: EXIT_STATUS: status 2\nexitCode: 2\nstderr: no such file\n", "");
         finish(&fake);
@@ -415,6 +431,8 @@ int main(void)
                 cmocka_unit_test(test_sh_hands_on_output_and_status),
                 cmocka_unit_test(test_sh_killed_by_a_signal),
                 cmocka_unit_test(test_sh_whose_command_never_ran),
+                cmocka_unit_test(test_sh_whose_command_cannot_be_run_says_so),
+                cmocka_unit_test(test_sh_of_a_shell_that_says_it_itself),
                 cmocka_unit_test(test_sh_prints_from_the_record_what_was_not_pushed),
                 cmocka_unit_test(test_sh_prints_output_as_it_comes_and_is_interrupted),
                 cmocka_unit_test(test_sh_stops_when_nobody_takes_its_output),

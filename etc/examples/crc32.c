@@ -1,11 +1,10 @@
 /*
- * An example of a plugin: a task type of one's own, in C. {type, args: [text]} gives {words, longest}.
+ * An example of a plugin: a task type of one's own, in C. {type, args: [text]} gives the text's CRC-32.
  *
- *   "taskTypes": {"words": {"plugin": "/usr/local/lib/poppo/words.so"}}
- *   $ poppo run --type words --arg '"to be or not to be"'
- *   {"words":6,"longest":3}
+ *   "taskTypes": {"crc32": {"plugin": "/usr/local/lib/poppo/crc32.so"}}
+ *   $ poppo run --type crc32 --arg '"hello"'
+ *   907060870
  */
-#include <ctype.h>
 #include <msgpack.h>
 #include <poppo/plugin.h>
 #include <string.h>
@@ -24,7 +23,20 @@ static const msgpack_object *find_text(const msgpack_object *task)
         return NULL;
 }
 
-static int give(struct poppo_run *run, uint64_t words, uint64_t longest)
+/* As in Ethernet, gzip and zlib. */
+static uint32_t crc32(const char *data, size_t len)
+{
+        uint32_t crc = UINT32_MAX;
+
+        for (size_t i = 0; i < len; i++) {
+                crc ^= (unsigned char)data[i];
+                for (int bit = 0; bit < 8; bit++)
+                        crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+        }
+        return ~crc;
+}
+
+static int give(struct poppo_run *run, uint32_t crc)
 {
         enum poppo_answer answer;
         msgpack_sbuffer out;
@@ -32,39 +44,23 @@ static int give(struct poppo_run *run, uint64_t words, uint64_t longest)
 
         msgpack_sbuffer_init(&out);
         msgpack_packer_init(&p, &out, msgpack_sbuffer_write);
-        msgpack_pack_map(&p, 2);
-        msgpack_pack_str_with_body(&p, "words", 5);
-        msgpack_pack_uint64(&p, words);
-        msgpack_pack_str_with_body(&p, "longest", 7);
-        msgpack_pack_uint64(&p, longest);
+        msgpack_pack_uint32(&p, crc);
         answer = run->host->result(run, out.data, out.size);
         msgpack_sbuffer_destroy(&out);
         return answer;
 }
 
-static int count_words(struct poppo_run *run, const char *text, size_t len)
-{
-        uint64_t words = 0, longest = 0, letters = 0;
-
-        for (size_t i = 0; i < len; i++) {
-                letters = isspace((unsigned char)text[i]) ? 0 : letters + 1;
-                words += letters == 1;
-                longest = letters > longest ? letters : longest;
-        }
-        return give(run, words, longest);
-}
-
 static int run_task(struct poppo_run *run)
 {
-        msgpack_unpacked task;
         const msgpack_object *text;
+        msgpack_unpacked task;
         int r = 1;
 
         msgpack_unpacked_init(&task);
         if (msgpack_unpack_next(&task, run->task.data, run->task.size, NULL) == MSGPACK_UNPACK_SUCCESS) {
                 text = find_text(&task.data);
                 if (text)
-                        r = count_words(run, text->via.str.ptr, text->via.str.size);
+                        r = give(run, crc32(text->via.str.ptr, text->via.str.size));
                 else
                         run->host->fail(run, "INVALID_TASK", "args must begin with a string", NULL, 0);
         }
@@ -72,4 +68,4 @@ static int run_task(struct poppo_run *run)
         return r;
 }
 
-const struct poppo_plugin poppo_plugin = {POPPO_PLUGIN_HEAD, .name = "words 1.0", .run = run_task};
+const struct poppo_plugin poppo_plugin = {POPPO_PLUGIN_HEAD, .name = "crc32 1.0", .run = run_task};
