@@ -1,11 +1,10 @@
 /*
- * Drives a fuzz target without libFuzzer: seeds from the message table, mutated at random for POPPO_FUZZ_SECONDS.
+ * Drives a fuzz target without libFuzzer: the target's seeds, mutated at random for POPPO_FUZZ_SECONDS.
  *   drive_wire [SEED]     repeats the run with that seed
  * The input that broke a promise is on stderr as hex, followed by the seed.
  */
 #include "base/clock.h"
 #include "fuzz.h"
-#include "sample.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -15,12 +14,13 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-enum { INPUT_MAX = 4096, SEED_MAX = 1024, DEFAULT_SECONDS = 3, LONG_SECONDS = 300 };
+enum { INPUT_MAX = 4096, SEEDS_MAX = 1024, DEFAULT_SECONDS = 3, LONG_SECONDS = 300 };
 
 static struct {
-        uint8_t data[SEED_MAX];
+        uint8_t data[FUZZ_SEED_MAX];
         size_t size;
-} seeds[2 * WIRE_IDS];
+} seeds[SEEDS_MAX];
+static size_t n_seeds;
 
 static uint8_t input[INPUT_MAX];
 static size_t input_size;
@@ -34,23 +34,6 @@ static uint64_t draw(uint64_t below)
         return random_state % below;
 }
 
-/* A frame with its length, envelope included, for every message; alternately with and without optional fields. */
-static void make_seed(int i)
-{
-        const struct wire_message *m = &wire_messages[i / 2];
-        struct sample s = {.m = m, .extent = i % 2 ? SAMPLE_ALL : SAMPLE_NEEDED, .field = -1};
-        struct buf out;
-        struct pack p;
-
-        buf_init(&out, 0);
-        pack_init(&p, &out);
-        pack_raw(&p, (struct bytes){(const uint8_t *)"\0\0\0\x40", i % 3 ? 0 : 4});
-        sample_map(&p, &s);
-        seeds[i].size = buf_size(&out) < SEED_MAX ? buf_size(&out) : SEED_MAX;
-        memcpy(seeds[i].data, buf_head(&out), seeds[i].size);
-        buf_fini(&out);
-}
-
 static void flip_bit(void)
 {
         input[draw(input_size)] ^= (uint8_t)(1u << draw(8));
@@ -58,10 +41,7 @@ static void flip_bit(void)
 
 static void set_byte(void)
 {
-        static const uint8_t telling[] = {0x00, 0x7f, 0x80, 0x81, 0x90, 0xa0, 0xc0, 0xc1, 0xc4, 0xc6, 0xc7, 0xc9, 0xca,
-                0xcb, 0xcf, 0xd3, 0xd4, 0xd8, 0xdb, 0xdc, 0xdd, 0xde, 0xdf, 0xe0, 0xff};
-
-        input[draw(input_size)] = telling[draw(sizeof(telling))];
+        input[draw(input_size)] = fuzz_telling[draw(fuzz_n_telling)];
 }
 
 static void remove_run(void)
@@ -74,7 +54,7 @@ static void remove_run(void)
 
 static void insert_seed(void)
 {
-        const uint8_t *data = seeds[draw(2 * WIRE_IDS)].data;
+        const uint8_t *data = seeds[draw(n_seeds)].data;
         size_t at = draw(input_size), n = 1 + draw(64);
 
         if (n > INPUT_MAX - input_size)
@@ -84,14 +64,14 @@ static void insert_seed(void)
         input_size += n;
 }
 
-static void nest(void)
+static void repeat(void)
 {
         size_t n = 1 + draw(40);
 
         if (n > INPUT_MAX - input_size)
                 return;
         memmove(input + n, input, input_size);
-        memset(input, draw(2) ? 0x91 : 0x81, n);
+        memset(input, fuzz_telling[draw(fuzz_n_telling)], n);
         input_size += n;
 }
 
@@ -100,7 +80,7 @@ static void truncate_tail(void)
         input_size = draw(input_size);
 }
 
-static void (*const mutations[])(void) = {flip_bit, set_byte, set_byte, remove_run, insert_seed, nest, truncate_tail};
+static void (*const mutations[])(void) = {flip_bit, set_byte, set_byte, remove_run, insert_seed, repeat, truncate_tail};
 
 /* An exact heap copy, so that reading one byte too far is seen. */
 static void try_input(void)
@@ -116,7 +96,7 @@ static void try_input(void)
 
 static void step(void)
 {
-        int i = (int)draw(2 * WIRE_IDS);
+        int i = (int)draw(n_seeds);
 
         memcpy(input, seeds[i].data, seeds[i].size);
         input_size = seeds[i].size;
@@ -155,8 +135,8 @@ int main(int argc, char **argv)
         random_state = first_state;
         signal(SIGABRT, on_crash);
         signal(SIGSEGV, on_crash);
-        for (int i = 0; i < 2 * WIRE_IDS; i++)
-                make_seed(i);
+        for (; n_seeds < SEEDS_MAX && (seeds[n_seeds].size = fuzz_seed(n_seeds, seeds[n_seeds].data)); n_seeds++) {
+        }
         printf("1..1\n# seed %" PRIu64 "\n", first_state);
         fflush(stdout);
         for (; clock_now() < end; n++)
