@@ -41,8 +41,8 @@ static rlim_t cpu_seconds(const struct lockdown *l)
         return 2 * s->max_tasks * (s->max_cpu_ms / 1000 + 1) + CPU_GRACE_S;
 }
 
-/* What is mapped now (the arena is), the stack at its largest, a frame in and out while its buffer moves, and slack: the images of loaded
- * modules (worker/js/worlds.h), and what is on its way into one. */
+/* What is mapped now (the arena is), the stack at its largest, a frame in and out while its buffer moves, and slack: the
+ * images of loaded modules (worker/js/worlds.h), and what is on its way into one. */
 static rlim_t address_space(const struct lockdown *l)
 {
         const struct wire_spawn_setup *s = l->setup;
