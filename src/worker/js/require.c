@@ -288,7 +288,17 @@ static void push_requested(duk_context *ctx, const struct request *q)
 
 /* ---- what JavaScript calls ---- */
 
-/* The name in argument 0, as UTF-8 on the stack, and whose function this is. */
+static void check_lengths(duk_context *ctx, const struct request *q)
+{
+        enum { SHOWN = 64 };
+
+        if (q->name.len > REQUEST_BYTES || q->path.len > REQUEST_BYTES)
+                require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND,
+                        (struct bytes){q->name.data, q->name.len < SHOWN ? q->name.len : SHOWN},
+                        wire_str("the name is too long"));
+}
+
+/* The name in argument 0, and whose function this is. */
 static void read_request(duk_context *ctx, struct request *q)
 {
         duk_require_stack(ctx, SLOTS);
@@ -300,9 +310,7 @@ static void read_request(duk_context *ctx, struct request *q)
         q->root = duk_get_int(ctx, -1);
         duk_get_prop_literal(ctx, -2, HIDDEN_PATH);
         q->path = text_at(ctx, -1);
-        if (q->name.len > REQUEST_BYTES || q->path.len > REQUEST_BYTES)
-                require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND, (struct bytes){q->name.data, 64},
-                        wire_str("the name is too long"));
+        check_lengths(ctx, q);
 }
 
 static duk_ret_t js_require(duk_context *ctx)
@@ -335,11 +343,16 @@ static duk_ret_t js_resolve(duk_context *ctx)
 
 void require_entry(duk_context *ctx, struct bytes name)
 {
-        const struct request q = {.name = name, .root = REQUEST_NO_ROOT};
+        duk_idx_t at = duk_get_top(ctx);
+        struct request q = {.root = REQUEST_NO_ROOT};
 
+        text_push(ctx, name);
+        q.name = text_at(ctx, at);
+        check_lengths(ctx, &q);
         push_requested(ctx, &q);
         duk_get_prop_literal(ctx, -1, "exports");
-        duk_remove(ctx, -2);
+        duk_replace(ctx, at);
+        duk_set_top(ctx, at + 1);
 }
 
 /* ---- globals ---- */

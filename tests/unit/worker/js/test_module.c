@@ -226,8 +226,21 @@ static void core_modules_that_reach_out_are_withheld_by_name(void **state)
 static void names_that_are_no_names_are_a_type_error(void **state)
 {
         static const uint8_t number[] = {0x91, 7}, nil[] = {0x91, 0xc0};
+        static char huge[4097];
 
         (void)state;
+        memset(huge, 'x', 4096);
+        fails(huge, NULL, none, "MODULE_NOT_FOUND", "xxx\": the name is too long");
+        fails("core", "f", one_text(huge), "MODULE_NOT_FOUND",
+                "xxx\" (required by core.js:2): the name is too long");
+        memset(huge, '\xff', 4096);
+        fails(huge, NULL, none, "MODULE_NOT_FOUND", "the name is too long");
+        huge[4095] = '\0';
+        fails(huge, NULL, none, "MODULE_NOT_FOUND", "the name is too long");
+        memset(huge, 'y', 4095);
+        fails(huge, NULL, none, "MODULE_NOT_FOUND", "cannot find module \"yyyy");
+        fails("\xf0\x9f\x98\x80", NULL, none, "MODULE_NOT_FOUND",
+                "\"\xf0\x9f\x98\x80\": no root has such a file");
         fails("core", "f", one_text(""), "TASK_ERROR", "require() needs the name of a module");
         fails("core", "f", (struct bytes){number, 2}, "TASK_ERROR", "require() needs the name of a module");
         fails("core", "f", (struct bytes){nil, 2}, "TASK_ERROR", "require() needs the name of a module");
@@ -380,6 +393,28 @@ static void kept_worlds_are_bounded(void **state)
         assert_int_equal(rig.loads, loads + 2);
 }
 
+/* Eight megabytes each: more of them than are kept at once. */
+static void kept_worlds_are_bounded_in_bytes(void **state)
+{
+        unsigned int loads;
+        char path[64];
+
+        (void)state;
+        for (int i = 0; i < 14; i++) {
+                snprintf(path, sizeof(path), "a/heavy/m%d.js", i);
+                library_put(&library, path,
+                        "var kept = new Uint8Array(8 << 20); module.exports = function () { return "
+                        "kept.length }");
+                gives(path + 2, NULL, none, "8388608");
+        }
+        loads = rig.loads;
+        gives("heavy/m13.js", NULL, none, "8388608");
+        gives("heavy/m8.js", NULL, none, "8388608");
+        assert_int_equal(rig.loads, loads);
+        gives("heavy/m3.js", NULL, none, "8388608");
+        assert_int_equal(rig.loads, loads + 1);
+}
+
 /* ---- limits ---- */
 
 static void a_deadline_holds_while_a_module_loads(void **state)
@@ -513,6 +548,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(a_changed_file_is_seen),
                 cmocka_unit_test(what_was_missing_is_seen_when_it_comes),
                 cmocka_unit_test(kept_worlds_are_bounded),
+                cmocka_unit_test(kept_worlds_are_bounded_in_bytes),
                 cmocka_unit_test(a_deadline_holds_while_a_module_loads),
                 cmocka_unit_test(a_deadline_holds_while_the_loader_is_silent),
                 cmocka_unit_test(without_a_loader_the_task_fails_whatever_it_makes_of_it),
