@@ -19,6 +19,7 @@ struct peer_ops {
         const char *name;
         enum wire_peer from;
         unsigned int depth_max;              /* how deep its frames may nest; 0: as deep as any */
+        bool always_heard;                   /* is read from even while it does not read: what it owes is an answer */
         const struct wire_message *reply;    /* what {ok:true} of this peer is; NULL: it may not reply */
         /* The same where replies are of more than one kind; NULL: not so. */
         const struct wire_message *(*reply_to)(uint64_t seq);
