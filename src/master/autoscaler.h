@@ -22,7 +22,7 @@ struct autoscaler_config {
 
 struct autoscaler_input {
         int64_t now;
-        uint32_t alive;            /* starting + idle + busy */
+        uint32_t alive;            /* starting, idle, busy, and those that run something and have room */
         uint32_t starting, busy, idle;
         uint64_t runnable;         /* tasks that wait for nothing but a seat, after scheduler_decide said false */
         int64_t oldest_idle_since; /* with idle > 0 */

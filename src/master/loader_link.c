@@ -195,7 +195,7 @@ static void on_lost(struct subprocess *h)
 static const struct peer_ops peer_ops = {
         .name = "loader",
         .from = WIRE_LOADER,
-        .never_held = true,
+        .always_heard = true,
         .reply_to = reply_to,
         .handlers = handlers,
         .on_failure = on_failure,

@@ -111,7 +111,7 @@ static void on_readable(struct ev_loop *ev, struct ev_io *w, int events)
 /* Back-pressure: whoever does not read its answers is not read from either. */
 static void hold(struct peer *p)
 {
-        if (p->held || p->ops->never_held || peer_backlog(p) < HIGH_WATER)
+        if (p->held || p->ops->always_heard || peer_backlog(p) < HIGH_WATER)
                 return;
         p->held = true;
         ev_io_stop(p->loop->ev, &p->reader);

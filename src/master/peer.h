@@ -19,11 +19,10 @@ struct peer_ops {
         const char *name;
         enum wire_peer from;
         unsigned int depth_max;              /* how deep its frames may nest; 0: as deep as any */
+        bool always_heard;                   /* is read from even while it does not read: what it owes is an answer */
         const struct wire_message *reply;    /* what {ok:true} of this peer is; NULL: it may not reply */
         /* The same where replies are of more than one kind; NULL: not so. */
         const struct wire_message *(*reply_to)(uint64_t seq);
-        /* It is read from however much waits for it: reading is what lets it take more. */
-        bool never_held;
         const struct peer_handler *handlers; /* WIRE_IDS of them; NULL calls are not permitted */
         /* The peer answered {ok:false}. Needed where reply is set. */
         int (*on_failure)(struct peer *, uint64_t seq, const struct wire_failure *, struct wire_refusal *why);

@@ -38,7 +38,7 @@ static void give_slot(struct pool *p, unsigned int slot)
 static void take_seat(struct worker *w)
 {
         w->seated = true;
-        scheduler_seat_added(w->pool->scheduler, &w->seat, (enum task_class)w->class);
+        scheduler_seat_added(w->pool->scheduler, &w->seat, (enum task_class)w->class, w->n_runs);
         if (w->state == WORKER_SERVING)
                 scheduler_seat_ready(w->pool->scheduler, &w->seat, clock_now());
 }
@@ -180,9 +180,36 @@ void pool_retire_class(struct pool *p, enum task_class class, const char *reason
         list_for_each_safe(node, &p->workers) {
                 struct worker *w = list_entry(node, struct worker, node);
 
-                if (w->class == class && w->state == WORKER_SERVING && !w->seat.retiring)
+                if (w->class != class)
+                        continue;
+                if (w->state == WORKER_SERVING && !w->seat.retiring)
                         pool_retire(w, reason);
+                else if (w->state == WORKER_REQUESTED || w->state == WORKER_STARTING)
+                        w->end_reason = reason;
         }
+}
+
+void pool_trim_class(struct pool *p, enum task_class class, const char *reason)
+{
+        const struct class_pool *of = &p->scheduler->pools[class];
+
+        for (int busy = 0; busy <= 1; busy++)
+                list_for_each_safe(node, &p->workers) {
+                        struct worker *w = list_entry(node, struct worker, node);
+
+                        if (!of->max_seats || of->seats <= of->max_seats)
+                                return;
+                        if (w->class == class && w->state == WORKER_SERVING && w->seated && !w->seat.retiring &&
+                                busy == (w->seat.n_runs > 0))
+                                pool_retire(w, reason);
+                }
+}
+
+/* One with room for many tasks may be long over its last ones, and others would be worn meanwhile: they serve on, since
+ * there would be no end to the processes. */
+static bool waits_for_another(const struct worker *w)
+{
+        return w->seat.capacity > 1 && w->pool->scheduler->n_draining;
 }
 
 /* The successor is asked for when half of the tasks are done, so that it stands by when the other half is. Until it does
@@ -191,7 +218,7 @@ static void recycle(struct worker *w)
 {
         uint64_t done = w->seat.tasks_done;
 
-        if (!w->task_limit || w->seat.retiring)
+        if (!w->task_limit || w->seat.retiring || waits_for_another(w))
                 return;
         if (!w->successor && done >= w->task_limit / 2 &&
                 pool_may_start(w->pool, (enum task_class)w->class, clock_now()) &&
@@ -241,7 +268,9 @@ void pool_worker_ready(struct worker *w)
         p->started++;
         log_info("worker-started", "worker %u pid %d class %s slot %u in %.1f ms", w->id, w->pid,
                 task_types_class_name(p->types, (enum task_class)w->class), w->slot, (double)(now - w->requested_at) / NS_PER_MS);
-        if (w->seated)
+        if (w->end_reason)
+                pool_retire(w, w->end_reason);
+        else if (w->seated)
                 scheduler_seat_ready(p->scheduler, &w->seat, now);
         else if (w->predecessor)
                 recycle(w->predecessor);
@@ -272,11 +301,18 @@ static int64_t plausible_cpu(const struct worker_run *r, uint64_t cpu_us)
         return cpu_us < (uint64_t)(most / NS_PER_US) ? (int64_t)cpu_us * NS_PER_US : most;
 }
 
+/* Its worker is killed for another run's sake. */
+static bool is_innocent(const struct worker_run *r)
+{
+        return r->worker->culprit && r->worker->culprit != r;
+}
+
 int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply *reply, struct wire_refusal *why)
 {
         struct attempt_report report = {.value = reply->value, .logs = reply->logs, .timings = reply->timings,
                 .truncated = reply->truncated, .cpu_ns = plausible_cpu(r, reply->cpu_us),
-                .max_memory_bytes = reply->max_memory_bytes, .worker_lost = r->worker->state == WORKER_ENDING};
+                .max_memory_bytes = reply->max_memory_bytes, .worker_lost = r->worker->state == WORKER_ENDING,
+                .innocent = is_innocent(r)};
         struct buf error = {0};
 
         if (WIRE_HAS(reply, worker_run_reply, error)) {
@@ -288,6 +324,7 @@ int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply
                         return wire_refuse(why, WIRE_BAD_FRAME, "no memory for the error");
                 report.error = buf_bytes(&error);
         }
+        r->worker->cpu_told += report.cpu_ns;
         pool_attempt_over(r, &report);
         buf_fini(&error);
         return 0;
@@ -302,9 +339,9 @@ static void end_attempts(struct worker *w, const struct worker_death *death, enu
                 struct worker_run *r = container_of(node, struct worker_run, run.node);
                 struct attempt_report report = {.code = code, .message = text, .worker_lost = true,
                         .signal = (uint8_t)(death->killed ? death->status : 0), .max_memory_bytes = death->max_rss_bytes,
-                        .cpu_ns = w->n_runs == 1 ? death->cpu_ns : 0};
+                        .cpu_ns = w->n_runs == 1 && death->cpu_ns > w->cpu_told ? death->cpu_ns - w->cpu_told : 0};
 
-                if (w->culprit && w->culprit != r) {
+                if (is_innocent(r)) {
                         report.innocent = true;
                         report.code = WIRE_WORKER_CRASHED;
                         report.message = "its worker had to be killed for another task's sake";

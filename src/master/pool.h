@@ -82,8 +82,10 @@ int pool_start(struct pool *p, enum task_class class, struct worker *predecessor
 
 /* A worker that is no use any more: retired at once when idle, else after its tasks. */
 void pool_retire(struct worker *w, const char *reason);
-/* All workers of a class, since what they were made of has changed. */
+/* All workers of a class, since what they were made of has changed; those that are being started as soon as they are ready. */
 void pool_retire_class(struct pool *p, enum task_class class, const char *reason);
+/* As many of a class as it has more than it may have now, the idle ones first. */
+void pool_trim_class(struct pool *p, enum task_class class, const char *reason);
 
 /* Ends everything: politely, or by SIGKILL. */
 void pool_close(struct pool *p, bool now);

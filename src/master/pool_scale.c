@@ -60,6 +60,9 @@ static int64_t release_classes(struct pool *p, int64_t now)
         for (int c = 0; c < CLASSES; c++) {
                 bool held = breaker_holds(&p->breakers[c], now);
 
+                /* Whoever must make room for it is decided in the next turn. */
+                if (!held && p->scheduler->pools[c].held)
+                        loop_come_round(p->loop);
                 scheduler_hold_class(p->scheduler, (enum task_class)c, held);
                 if (held && p->breakers[c].not_before < next)
                         next = p->breakers[c].not_before;

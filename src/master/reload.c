@@ -71,15 +71,20 @@ struct listener_rules supervisor_listener_rules(const struct config *c)
 static void apply_classes(struct supervisor *s)
 {
         const struct config_task_type *http = config_task_type_find(&s->config, "http-request", strlen("http-request"));
+        uint32_t transfers = (uint32_t)http->max_transfers;
         int64_t now = clock_now();
 
-        scheduler_set_class(&s->scheduler, CLASS_HTTP, (uint32_t)http->max_transfers, 0, now);
+        /* A worker that was told the new number would not take what its seat had room for by the old one. */
+        if (scheduler_capacity(&s->scheduler, CLASS_HTTP) != transfers)
+                pool_retire_class(&s->pool, CLASS_HTTP, "maxTransfers was changed");
+        scheduler_set_class(&s->scheduler, CLASS_HTTP, transfers, 0, now);
         for (unsigned int i = 0; i < s->types.n_handlers; i++) {
                 const struct task_type *t = &s->types.handlers[i];
                 const struct config_task_type *c = config_task_type_find(&s->config, t->name, strlen(t->name));
 
                 scheduler_set_class(&s->scheduler, (enum task_class)t->class, 1, (uint32_t)c->processes, now);
                 scheduler_withdraw_class(&s->scheduler, (enum task_class)t->class, t->withdrawn, now);
+                pool_trim_class(&s->pool, (enum task_class)t->class, "processes was lowered");
         }
 }
 

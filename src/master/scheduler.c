@@ -514,9 +514,9 @@ static void measure(struct scheduler *s, struct project *p, const struct attempt
 }
 
 /* A seat that many share is charged by its share: the time of each would be that of all. */
-static double used_ns(const struct class_pool *pool, const struct attempt_use *use)
+static double used_ns(const struct seat *seat, const struct attempt_use *use)
 {
-        double run_ns = (double)use->run_ns / pool->capacity;
+        double run_ns = (double)use->run_ns / seat->capacity;
 
         return fmax(run_ns, (double)use->cpu_ns);
 }
@@ -529,7 +529,7 @@ void scheduler_ended(struct scheduler *s, struct run *run, const struct attempt_
         assert(run->seat->state == SEAT_BUSY || run->seat->state == SEAT_OPEN);
         seat_give(s, run, use->seat_spent, now);
         measure(s, p, use, now);
-        order_settle(s, l, run->charged, used_ns(&s->pools[l->class], use));
+        order_settle(s, l, run->charged, used_ns(run->seat, use));
         order_place(s, l, now);
 }
 

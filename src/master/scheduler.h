@@ -128,8 +128,8 @@ void scheduler_fini(struct scheduler *s);
 /* New limits, defaults and isolation, live. Projects without settings of their own follow the new defaults. */
 void scheduler_configure(struct scheduler *s, const struct scheduler_config *config, int64_t now);
 void scheduler_set_mode(struct scheduler *s, enum scheduler_mode mode, int64_t now);
-/* How many tasks a seat of this class takes at once (1 at first; holds for seats added from now on), and how many seats the
- * class may have at most. */
+/* How many tasks a seat of this class takes at once (1 at first; those that are there keep theirs), and how many seats the
+ * class may have at most (those that are there are the shell's to retire). */
 void scheduler_set_class(struct scheduler *s, enum task_class class, uint32_t capacity, uint32_t max_seats, int64_t now);
 
 /* Tasks of a class that is withdrawn wait as those of a paused project do. */
@@ -215,14 +215,14 @@ void scheduler_release(struct scheduler *s, struct task *t);
 
 /* ---- seats ---- */
 
-/* How many tasks a seat of this class has room for. */
+/* How many tasks a new seat of this class has room for. */
 static inline uint32_t scheduler_capacity(const struct scheduler *s, enum task_class class)
 {
         return s->pools[class].capacity;
 }
 
-/* A worker is being started. */
-void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class);
+/* A worker is being started, with room for `capacity` tasks at once. */
+void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class, uint32_t capacity);
 /* It has reported ready, and waits for its first task. */
 void scheduler_seat_ready(struct scheduler *s, struct seat *seat, int64_t now);
 /* It takes no more tasks: its place is free at once if it is idle, after its tasks if it is not. */

@@ -156,10 +156,9 @@ void seat_give(struct scheduler *s, struct run *run, bool spent, int64_t now)
         enter_state(s, seat, state_by_runs(seat), spent || seat->use == SEAT_SINGLE || seat->retiring, now);
 }
 
-void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class)
+void scheduler_seat_added(struct scheduler *s, struct seat *seat, enum task_class class, uint32_t capacity)
 {
-        *seat = (struct seat){.state = SEAT_STARTING, .use = SEAT_FRESH, .class = (uint8_t)class,
-                .capacity = s->pools[class].capacity};
+        *seat = (struct seat){.state = SEAT_STARTING, .use = SEAT_FRESH, .class = (uint8_t)class, .capacity = capacity};
         list_init(&seat->idle);
         list_init(&seat->place);
         list_init(&seat->held);

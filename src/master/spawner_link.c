@@ -98,6 +98,7 @@ static const struct peer_handler handlers[WIRE_IDS] = {
 static const struct peer_ops peer_ops = {
         .name = "spawner",
         .from = WIRE_SPAWNER,
+        .always_heard = true,
         .reply = WIRE_MESSAGE(spawn_reply),
         .handlers = handlers,
         .on_failure = on_failure,

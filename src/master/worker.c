@@ -18,8 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* OUTPUT_MAX: what a worker may send of a run's output after it was asked for it once. */
-enum { FRAME_SLACK = 1024 * 1024, OUT_MAX = CHANNEL_FRAME_MAX + FRAME_SLACK, OUTPUT_MAX = 64 * 1024 * 1024 };
+/* OUTPUT_MAX: what a worker may send of a run's output after it was asked for it once. SETTINGS_MAX and NOTES_MAX: what it
+ * may have to read besides its runs. */
+enum { SETTINGS_MAX = 8 * 1024 * 1024, NOTES_MAX = 1024 * 1024, OUTPUT_MAX = 64 * 1024 * 1024 };
 
 static struct worker *of_peer(struct peer *p)
 {
@@ -169,11 +170,12 @@ static void deadline_in(struct worker_run *r, int64_t ms)
 /* What holds around a program is said by the one who closed it in; nobody says it twice. */
 static int take_layers(struct worker *w, struct bytes layers, bool by_program, struct wire_refusal *why)
 {
-        if ((w->kind == KIND_PROGRAM) == by_program || w->layers.len)
+        if ((w->kind == KIND_PROGRAM) == by_program || w->has_layers)
                 return wire_refuse(why, WIRE_BAD_FRAME, "layers that are not its own to tell");
         if (testimony_check_layers(layers, why))
                 return 1;
         w->layers = pool_intern_layers(w->pool, layers);
+        w->has_layers = true;
         return 0;
 }
 
@@ -191,7 +193,7 @@ static int on_ready(struct peer *p, uint64_t seq, const union wire_body *body, s
         if (WIRE_HAS(&body->worker_ready, worker_ready, layers) &&
                 take_layers(w, body->worker_ready.layers, true, why))
                 return 1;
-        if (!w->layers.len)
+        if (!w->has_layers)
                 return wire_refuse(why, WIRE_BAD_FRAME, "ready without layers");
         p->state = WIRE_OPEN;
         /* It came too late and was killed already. */
@@ -329,6 +331,7 @@ static void on_closed(struct peer *p, const char *reason)
 static const struct peer_ops peer_ops = {
         .name = "worker",
         .from = WIRE_WORKER,
+        .always_heard = true,
         .depth_max = WIRE_DEPTH_MAX - 1, /* a record stands one level deeper in what clients get */
         .reply = WIRE_MESSAGE(worker_run_reply),
         .handlers = handlers,
@@ -352,7 +355,7 @@ static bool reap(struct worker *w, struct worker_death *death)
         if (wait4(w->pid, &status, WNOHANG, &usage) != w->pid)
                 return false;
         *death = (struct worker_death){.killed = WIFSIGNALED(status), .last_words = w->last_words,
-                .program = w->kind == KIND_PROGRAM && w->layers.len,
+                .program = w->kind == KIND_PROGRAM && w->has_layers,
                 .status = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
                 .cpu_ns = ns_of_timeval(usage.ru_utime) + ns_of_timeval(usage.ru_stime),
                 .max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024};
@@ -433,13 +436,19 @@ struct worker *worker_new(struct pool *pool, uint32_t id, unsigned int slot, enu
         return w;
 }
 
+/* As much as it has room for: tasks that run are counted by queue.maxBytes, so these bytes are bounded before they are here. */
+static size_t out_max(const struct worker *w)
+{
+        return (size_t)w->n_runs * CHANNEL_FRAME_MAX + SETTINGS_MAX + NOTES_MAX;
+}
+
 void worker_attach(struct worker *w, pid_t pid, int channel_fd, int pidfd)
 {
         w->pid = pid;
         w->pidfd = pidfd;
         w->state = WORKER_STARTING;
         w->started_wall = clock_wall_ms();
-        peer_init(&w->peer, w->pool->loop, channel_fd, &peer_ops, (size_t)w->pool->max_reply_bytes, OUT_MAX);
+        peer_init(&w->peer, w->pool->loop, channel_fd, &peer_ops, (size_t)w->pool->max_reply_bytes, out_max(w));
         w->has_peer = true;
         ev_io_set(&w->death, pidfd, EV_READ);
         ev_io_start(w->pool->loop->ev, &w->death);
@@ -476,10 +485,13 @@ int worker_run(struct worker_run *r)
 int worker_configure(struct worker *w, struct bytes settings, uint64_t revision)
 {
         struct wire_worker_configure body = {0};
+        int r;
 
         WIRE_SET(&body, worker_configure, settings, settings);
-        w->settings = revision;
-        return peer_send(&w->peer, WIRE_MESSAGE(worker_configure), 0, &body);
+        r = peer_send(&w->peer, WIRE_MESSAGE(worker_configure), 0, &body);
+        if (!r)
+                w->settings = revision;
+        return r;
 }
 
 /* A worker inside of a script hears signals only. The run goes along: what comes late must not touch the next task. */

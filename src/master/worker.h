@@ -60,7 +60,9 @@ struct worker {
         const struct worker_run *culprit; /* the run for which we did; NULL: for none, or all of them */
         const char *end_reason;
         char last_words[400];        /* what it said keeps it from going on; "": nothing */
-        struct bytes layers; /* interned by the pool */
+        struct bytes layers; /* interned by the pool, which may have no room for them */
+        bool has_layers;     /* they were told */
+        int64_t cpu_told;    /* what its runs say that they used */
         struct grave grave;
 };
 

@@ -79,7 +79,7 @@ struct stage_seat *stage_seat_start(struct stage *st, enum task_class class)
 
                         x->live = true;
                         x->due = INT64_MAX;
-                        scheduler_seat_added(&st->s, &x->seat, class);
+                        scheduler_seat_added(&st->s, &x->seat, class, scheduler_capacity(&st->s, class));
                         return x;
                 }
         fail_msg("more than %d seats", STAGE_SEATS);

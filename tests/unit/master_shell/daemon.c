@@ -21,14 +21,13 @@ enum { PATIENCE_S = 60 };
 
 const char *daemon_loader;
 
-static void write_config(const char *path, const char *dir, const char *worker)
+static void write_config(const char *path, const char *dir, const char *worker, const char *types)
 {
         FILE *f = fopen(path, "we");
 
         assert_non_null(f);
         fprintf(f, "{\"daemon\": {\"worker\": {%s \"respawnBackoff\": 1, \"respawnBackoffMax\": 20, \"killGrace\": 100}},"
-                   " \"taskTypes\": {%s}, \"logging\": {\"file\": \"%s/log\", \"level\": \"debug\"}}", worker,
-                daemon_loader ? "\"execute-module\": {\"roots\": [\"/\"]}" : "", dir);
+                   " \"taskTypes\": {%s}, \"logging\": {\"file\": \"%s/log\", \"level\": \"debug\"}}", worker, types, dir);
         fclose(f);
 }
 
@@ -62,7 +61,7 @@ void daemon_start(struct daemon *d, const char *spawner, const char *worker)
         assert_non_null(mkdtemp(d->dir));
         snprintf(d->socket, sizeof(d->socket), "%s/socket", d->dir);
         snprintf(config, sizeof(config), "%s/config", d->dir);
-        write_config(config, d->dir, worker);
+        write_config(config, d->dir, worker, daemon_loader ? "\"execute-module\": {\"roots\": [\"/\"]}" : "");
         fflush(NULL);
         d->pid = fork();
         assert_true(d->pid >= 0);
@@ -72,6 +71,16 @@ void daemon_start(struct daemon *d, const char *spawner, const char *worker)
         WIRE_SET(&hello, hello, version, 1);
         WIRE_SET(&hello, hello, client, wire_str("test"));
         assert_int_equal((int)number_at(daemon_call(d, WIRE_MESSAGE(hello), &hello), "pid"), d->pid);
+}
+
+void daemon_reload(struct daemon *d, const char *worker, const char *types)
+{
+        struct wire_reload body = {0};
+        char config[96];
+
+        snprintf(config, sizeof(config), "%s/config", d->dir);
+        write_config(config, d->dir, worker, types);
+        assert_string_not_equal(text_at(daemon_call(d, WIRE_MESSAGE(reload), &body), "message"), "");
 }
 
 static void remove_in(const struct daemon *d, const char *name)
@@ -126,7 +135,8 @@ struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const v
         return daemon_reply(d, daemon_send(d, m, body));
 }
 
-static uint64_t submit(struct daemon *d, const char *type, const char *key, const char *trick, uint64_t timeout)
+static uint64_t submit(
+        struct daemon *d, const char *type, const char *key, const char *trick, uint64_t timeout, size_t data)
 {
         struct wire_submit body = {0};
         struct pack p;
@@ -135,9 +145,16 @@ static uint64_t submit(struct daemon *d, const char *type, const char *key, cons
 
         buf_init(&task, 0);
         pack_init(&p, &task);
-        pack_map(&p, 2);
+        pack_map(&p, data ? 3 : 2);
         pack_entry_text(&p, "type", type);
         pack_entry_text(&p, key, trick);
+        if (data) {
+                uint8_t *bytes = calloc(1, data);
+
+                pack_text(&p, "data");
+                pack_bin(&p, (struct bytes){bytes, data});
+                free(bytes);
+        }
         WIRE_SET(&body, submit, task, buf_bytes(&task));
         WIRE_SET(&body, submit, wait, true);
         WIRE_SET(&body.options, task_options, max_attempts, 1);
@@ -150,12 +167,17 @@ static uint64_t submit(struct daemon *d, const char *type, const char *key, cons
 
 uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout)
 {
-        return submit(d, "execute-code", "code", code, timeout);
+        return submit(d, "execute-code", "code", code, timeout, 0);
 }
 
 uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout)
 {
-        return submit(d, "http-request", "url", url, timeout);
+        return submit(d, "http-request", "url", url, timeout, 0);
+}
+
+uint64_t daemon_submit_data(struct daemon *d, const char *url, size_t bytes)
+{
+        return submit(d, "http-request", "url", url, 0, bytes);
 }
 
 struct bytes daemon_record(struct daemon *d, uint64_t seq)

@@ -21,6 +21,9 @@ void daemon_start(struct daemon *d, const char *spawner, const char *worker);
 /* Ends it and expects that it ends well. */
 void daemon_stop(struct daemon *d);
 
+/* Writes another configuration and has it taken over. types: members of taskTypes. */
+void daemon_reload(struct daemon *d, const char *worker, const char *types);
+
 /* Sends; receives the reply to seq, which stays good until the next call. */
 uint64_t daemon_send(struct daemon *d, const struct wire_message *m, const void *body);
 struct bytes daemon_reply(struct daemon *d, uint64_t seq);
@@ -30,6 +33,8 @@ struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const v
 uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout);
 /* The same for an http-request of this url: one worker runs many of them at once. */
 uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout);
+/* The same with so many bytes of data. */
+uint64_t daemon_submit_data(struct daemon *d, const char *url, size_t bytes);
 /* The record in the reply. */
 struct bytes daemon_record(struct daemon *d, uint64_t seq);
 struct bytes daemon_run(struct daemon *d, const char *code, uint64_t timeout);

@@ -364,6 +364,18 @@ static void play_release(uint64_t seq)
         play_ok(kept);
 }
 
+/* For a while it does not read what it is sent, but lives. */
+static void play_nap(uint64_t seq)
+{
+        static int beats;
+
+        for (; beats < 10; beats++) {
+                poll(NULL, 0, (int)setup.heartbeat_ms / 2);
+                beat();
+        }
+        play_ok(seq);
+}
+
 static const struct {
         const char *name;
         void (*play)(uint64_t seq);
@@ -377,6 +389,7 @@ static const struct {
         {"ok-then-exit", play_ok_then_exit}, {"hang", play_hang}, {"silent", play_silent}, {"close", play_close},
         {"output-unasked", play_output_unasked}, {"locked", play_locked}, {"keep", play_keep}, {"release", play_release},
         {"load-idle", play_load_idle}, {"load-twice", play_load_twice}, {"load-and-go-on", play_load_and_go_on},
+        {"nap", play_nap},
 };
 
 static void play(struct bytes frame, uint64_t seq)

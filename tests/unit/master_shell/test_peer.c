@@ -326,6 +326,21 @@ static void test_one_who_does_not_read_is_not_read_from(void **state)
         assert_false(stage.peer.held);
 }
 
+/* It may be stuck in an answer that is long, and will read when that is taken. */
+static void test_one_who_is_always_heard_need_not_read(void **state)
+{
+        struct peer_ops heard = ops;
+
+        (void)state;
+        heard.always_heard = true;
+        stage.peer.ops = &heard;
+        stage.answer_bytes = 2 * 1024 * 1024;
+        for (uint64_t seq = 1; seq <= 3; seq++)
+                say(WIRE_MESSAGE(ping), seq);
+        UNTIL(stage.calls == 3);
+        stage.peer.ops = &ops;
+}
+
 /* It reads everything between the tick and the flush: what it had asked meanwhile is answered without a further event. */
 static void test_answers_to_held_frames_do_not_wait_for_the_next_event(void **state)
 {
@@ -482,6 +497,7 @@ int main(void)
                 T(a_peer_may_have_less_depth_than_others),
                 T(frames_in_pieces),
                 T(one_who_does_not_read_is_not_read_from),
+                T(one_who_is_always_heard_need_not_read),
                 T(answers_to_held_frames_do_not_wait_for_the_next_event),
                 T(out_limit_is_told),
                 T(a_handler_may_close),

@@ -249,7 +249,7 @@ static void test_record_of_a_task_that_ran(void **state)
         struct task_outcome *o;
 
         (void)state;
-        scheduler_seat_added(&scheduler, &seat, CLASS_JS);
+        scheduler_seat_added(&scheduler, &seat, CLASS_JS, 1);
         scheduler_seat_ready(&scheduler, &seat, now);
         assert_int_equal(task_attempt_begin(t, 1, 2, 3), 0);
         scheduler_started(&scheduler, t, &seat, &run, now);

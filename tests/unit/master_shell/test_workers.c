@@ -242,6 +242,88 @@ static void test_who_dies_for_anothers_sake_is_told_so(void **state)
         expect_end(daemon_run(&d, "ok", 0), "", "");
 }
 
+static void test_a_worker_may_have_as_much_to_read_as_it_has_runs(void **state)
+{
+        uint64_t seqs[40];
+
+        (void)state;
+        for (int i = 0; i < 40; i++)
+                seqs[i] = daemon_submit_data(&d, "nap", 900 * 1024);
+        for (int i = 0; i < 40; i++)
+                expect_end(daemon_record(&d, seqs[i]), "", "");
+}
+
+static void test_how_many_runs_a_worker_takes_is_settled_at_its_start(void **state)
+{
+        uint64_t first = daemon_submit_http(&d, "keep", 2000), seqs[10];
+        pid_t pid;
+
+        (void)state;
+        expect_end(daemon_record(&d, daemon_submit_http(&d, "ok", 0)), "", "");
+        pid = (pid_t)number_at(daemon_record(&d, daemon_submit_http(&d, "ok", 0)), "attempts.0.pid");
+        daemon_reload(&d, ONE_WORKER, "\"http-request\": {\"maxTransfers\": 3}");
+        for (int i = 0; i < 10; i++)
+                seqs[i] = daemon_submit_http(&d, "ok", 0);
+        for (int i = 0; i < 10; i++) {
+                struct bytes record = daemon_record(&d, seqs[i]);
+
+                expect_end(record, "", "");
+                assert_int_not_equal((pid_t)number_at(record, "attempts.0.pid"), pid);
+        }
+        expect_end(daemon_record(&d, first), "TIMEOUT", "in time");
+}
+
+static void run_ok(int n)
+{
+        while (n--)
+                expect_end(daemon_record(&d, daemon_submit_http(&d, "ok", 0)), "", "");
+}
+
+static void wait_for_workers(int n)
+{
+        while ((int)number_at(daemon_status(&d), "totals.workers") != n)
+                usleep(1000);
+}
+
+#define ONE_OF_FOUR QUICK_BEATS "\"maxProcesses\": 1, \"maxTasksPerWorker\": 4, \"maxTasksJitter\": 0, "
+
+/* It stands by while the number is raised, and is sent no more than it was made for when its turn comes. */
+static void test_a_successor_is_sent_what_it_has_room_for(void **state)
+{
+        uint64_t first;
+
+        (void)state;
+        daemon_start(&d, spawner, ONE_OF_FOUR);
+        daemon_reload(&d, ONE_OF_FOUR, "\"http-request\": {\"maxTransfers\": 1}");
+        run_ok(2);
+        wait_for_workers(2);
+        daemon_reload(&d, ONE_OF_FOUR, "\"http-request\": {\"maxTransfers\": 4}");
+        run_ok(2);
+        first = daemon_submit_http(&d, "keep", 2000);
+        expect_end(daemon_record(&d, daemon_submit_http(&d, "release", 0)), "", "");
+        expect_end(daemon_record(&d, first), "", "");
+        daemon_stop(&d);
+}
+
+#define WORN_SOON QUICK_BEATS "\"maxProcesses\": 1, \"maxTasksPerWorker\": 2, \"maxTasksJitter\": 0, "
+
+/* Each has a run that lasts when it has done its share of the others. */
+static void test_worn_workers_for_many_do_not_heap_up(void **state)
+{
+        uint64_t last = 0;
+
+        (void)state;
+        daemon_start(&d, spawner, WORN_SOON);
+        for (int i = 0; i < 60; i++) {
+                last = daemon_submit_http(&d, "keep", 2000);
+                run_ok(4);
+                usleep(5000);
+                assert_in_range(number_at(daemon_status(&d), "totals.workers"), 1, 4);
+        }
+        daemon_record(&d, last);
+        daemon_stop(&d);
+}
+
 static void test_far_run_at_is_far(void **state)
 {
         struct wire_submit body = {0};
@@ -309,6 +391,10 @@ int main(int argc, char **argv)
                 T(runs_of_one_worker_end_in_any_order),
                 T(a_cancelled_run_leaves_its_worker_to_the_others),
                 T(who_dies_for_anothers_sake_is_told_so),
+                T(a_worker_may_have_as_much_to_read_as_it_has_runs),
+                T(how_many_runs_a_worker_takes_is_settled_at_its_start),
+                cmocka_unit_test(test_a_successor_is_sent_what_it_has_room_for),
+                cmocka_unit_test(test_worn_workers_for_many_do_not_heap_up),
                 T(far_run_at_is_far),
                 cmocka_unit_test(test_starts_that_fail_open_the_breaker),
                 cmocka_unit_test(test_a_worker_says_itself_why_it_cannot_start),
