@@ -197,35 +197,40 @@ def noise_is_a_failed_request(stage):
 
 # ---- neighbours ----
 
-def quick_ones(stage, count):
-    """How long each of so many quick requests takes, one after the other on one connection."""
-    took = []
+def quick_ones(stage):
+    """The p99 of a hundred quick tasks, in seconds: the median of three such. They are refused by the worker itself, since
+    this process, which is the servers', has its hands full."""
+    p99 = []
     with stage.daemon.client() as client:
-        for _ in range(count):
-            started = time.monotonic()
-            record = client.run({"type": "http-request", "url": "http://raw.test/good"})
-            took.append(time.monotonic() - started)
-            assert record["state"] == "succeeded", record
-    return took, record["attempts"][0]["pid"]
-
-
-def with_neighbours(stage, url, count, timeout):
-    """So many tasks for this URL under way, and what quick ones take meanwhile."""
-    quiet, pid = quick_ones(stage, 100)
-    with stage.daemon.client() as client:
-        seqs = [client.send("submit", task={"type": "http-request", "url": url}, wait=True, options={"timeout": timeout})
-                for _ in range(count)]
-        eventually(lambda: stage.daemon.status()["workers"].get(stage.worker_of(pid), {}).get("running", 0) >= count,
-                   "all are under way")
-        loud, same = quick_ones(stage, 100)
-        records = [client.reply(seq)["result"] for seq in seqs]
-    assert same == pid
-    return statistics.quantiles(quiet, n=100)[98], statistics.quantiles(loud, n=100)[98], records
+        for _ in range(3):
+            took = []
+            for _ in range(100):
+                started = time.monotonic()
+                record = client.run({"type": "http-request", "url": "http://127.0.0.1/"})
+                took.append(time.monotonic() - started)
+                assert record["error"]["code"] == "URL_REFUSED", record
+            p99.append(statistics.quantiles(took, n=100)[98])
+    return statistics.median(p99), record["attempts"][0]["pid"]
 
 
 def expect_no_notice(quiet, loud):
-    # A p99 of a hundred on a busy machine: twice, and what a few turns of somebody else take.
-    assert loud < 2 * quiet + (0.3 if "POPPO_SANITIZED" in os.environ else 0.05), (quiet, loud)
+    # Twice, and what a few turns of somebody else take: longer where many others want the processors.
+    crowd = max(1, os.getloadavg()[0] / os.cpu_count()) * (6 if "POPPO_SANITIZED" in os.environ else 1)
+    assert loud < 2 * quiet + 0.05 * crowd, (quiet, loud, crowd)
+
+
+def with_neighbours(stage, url, count, timeout):
+    """So many tasks for this URL, and what quick ones take meanwhile; the records."""
+    quiet, pid = quick_ones(stage)
+    with stage.daemon.client() as client:
+        seqs = [client.send("submit", task={"type": "http-request", "url": url}, wait=True, options={"timeout": timeout})
+                for _ in range(count)]
+        eventually(lambda: stage.running(pid) >= count, "all are under way")
+        loud, same = quick_ones(stage)
+        records = [client.reply(seq)["result"] for seq in seqs]
+    assert same == pid
+    expect_no_notice(quiet, loud)
+    return records
 
 
 @case
@@ -235,24 +240,21 @@ def slow_drips_end_at_their_deadline_and_hold_nobody_up(stage):
         while True:
             connection.sendall(b"x")
             time.sleep(0.05)
-    quiet, loud, records = with_neighbours(stage, stage.route("/drip", drip), 100, 5000)
+    records = with_neighbours(stage, stage.route("/drip", drip), 100, 5000)
     assert {r["error"]["code"] for r in records} == {"TIMEOUT"}, records[0]
-    expect_no_notice(quiet, loud)
 
 
 @case
 def names_that_nobody_answers_hold_nobody_up(stage):
-    quiet, loud, records = with_neighbours(stage, "http://silent.test/", 100, 1500)
+    records = with_neighbours(stage, "http://silent.test/", 100, 1500)
     assert {r["error"]["code"] for r in records} <= {"TIMEOUT", "HTTP_FAILED"}, records[0]
-    expect_no_notice(quiet, loud)
 
 
 @case
 def bombs_and_floods_hold_nobody_up(stage):
     body = response(packed(256, 31), headers=["Content-Encoding: gzip", *TEXT])
     stop = threading.Event()
-    pid = worker_pid(stage)
-    quiet, _ = quick_ones(stage, 100)
+    quiet, pid = quick_ones(stage)
 
     def bomber():
         with stage.daemon.client() as client:
@@ -263,19 +265,19 @@ def bombs_and_floods_hold_nobody_up(stage):
     for thread in threads:
         thread.start()
     try:
-        loud, same = quick_ones(stage, 100)
+        loud, same = quick_ones(stage)
     finally:
         stop.set()
         for thread in threads:
             thread.join()
     assert same == pid
     # A bomb is cut at the first megabyte: what a neighbour may notice is a few of those.
-    expect_no_notice(statistics.quantiles(quiet, n=100)[98], statistics.quantiles(loud, n=100)[98])
+    expect_no_notice(quiet, loud)
 
 
 def cases(stage):
     stage.route("/good", gives(b"good", headers=TEXT))
-    stage.worker_of = lambda pid: next((w for w, v in stage.daemon.status()["workers"].items() if v.get("pid") == pid), None)
+    stage.running = lambda pid: sum(w.get("running", 0) for w in stage.daemon.status()["workers"].values() if w.get("pid") == pid)
     return run(stage)
 
 
