@@ -109,6 +109,15 @@ static int open_network(struct jail *j)
 
 /* ---- once ---- */
 
+ino_t jail_namespace_of_self(const char *kind)
+{
+        char path[32];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/proc/self/ns/%s", kind);
+        return stat(path, &st) < 0 ? 0 : st.st_ino;
+}
+
 static int enter(struct jail *j)
 {
         int r = jail_identity_enter(j);
@@ -120,6 +129,8 @@ static int enter(struct jail *j)
         j->home = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
         if (j->home < 0)
                 return jail_fail(j, -errno, "/proc/self/ns/mnt");
+        j->ipc = jail_namespace_of_self("ipc");
+        j->network = jail_namespace_of_self("net");
         j->entered = true;
         return 0;
 }

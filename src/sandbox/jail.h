@@ -51,6 +51,7 @@ struct jail {
         bool user_namespace;
         uid_t uid;
         gid_t gid;
+        ino_t ipc, network;          /* namespaces of the machine, to tell others from */
         bool built;                  /* the root stands, with the paths and the network of spec */
         char **paths;                /* of spec, copied */
         int home, net;               /* the jailer's first mount namespace; an empty network, -1: not made */

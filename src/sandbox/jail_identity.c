@@ -42,7 +42,6 @@ static int map_ids(uid_t uid, gid_t gid)
         return r ? r : write_text("/proc/self/gid_map", groups);
 }
 
-/* What the jailer mounts is its own, but what the machine unmounts is not held. */
 static int enter_user_namespace(struct jail *j)
 {
         uid_t uid = geteuid();
@@ -54,8 +53,6 @@ static int enter_user_namespace(struct jail *j)
         r = map_ids(uid, gid);
         if (r)
                 return jail_fail(j, r, "the user namespace's map");
-        if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-                return jail_fail(j, -errno, "mounts of its own");
         j->user_namespace = true;
         j->uid = j->gid = MAPPED_ID;
         return 0;
@@ -65,11 +62,27 @@ static int enter_user_namespace(struct jail *j)
  * one. */
 static int enter(struct jail *j)
 {
+        int r = 0;
+
         write_text("/proc/self/oom_score_adj", "1000");
         j->uid = j->gid = j->spec.uid;
-        if (geteuid() == 0 && j->uid && unshare(CLONE_NEWUTS) == 0)
-                return 0;
-        return enter_user_namespace(j);
+        if (geteuid() || !j->uid || unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
+                r = enter_user_namespace(j);
+        /* What the jailer mounts is its own, but what the machine unmounts is not held. */
+        if (!r && mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
+                r = jail_fail(j, -errno, "mounts of its own");
+        return r;
+}
+
+/* Once here instead of in each tree: it takes nothing from the jailer, but from whatever its children
+ * execute. */
+static int drop_bounding(void)
+{
+        unsigned long cap = 0;
+
+        while (cap < CAPS_MAX && prctl(PR_CAPBSET_DROP, cap) == 0)
+                cap++;
+        return cap && errno == EINVAL ? 0 : -errno;
 }
 
 int jail_identity_enter(struct jail *j)
@@ -79,20 +92,14 @@ int jail_identity_enter(struct jail *j)
         if (prctl(PR_SET_DUMPABLE, 1) < 0)
                 return jail_fail(j, -errno, "PR_SET_DUMPABLE");
         r = enter(j);
+        if (!r && drop_bounding())
+                r = jail_fail(j, -errno, "the capabilities' bound");
         if (prctl(PR_SET_DUMPABLE, dumpable == 1) < 0 && !r)
                 r = jail_fail(j, -errno, "PR_SET_DUMPABLE");
         return r;
 }
 
 /* ---- nobody ---- */
-
-static int drop_bounding(void)
-{
-        for (unsigned long cap = 0; cap < CAPS_MAX && prctl(PR_CAPBSET_READ, cap) >= 0; cap++)
-                if (prctl(PR_CAPBSET_DROP, cap) < 0)
-                        return -errno;
-        return 0;
-}
 
 static int drop_capabilities(void)
 {
@@ -117,10 +124,8 @@ static int become(const struct jail *j)
 
 int jail_identity_drop(const struct jail *j)
 {
-        int r = drop_bounding();
+        int r = become(j);
 
-        if (!r)
-                r = become(j);
         if (!r)
                 r = drop_capabilities();
         if (!r && (setuid(0) == 0 || setgid(0) == 0))

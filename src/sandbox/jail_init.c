@@ -102,51 +102,35 @@ static int mount_disk(struct init *i)
         return move_mount(i->disk, "", AT_FDCWD, JAIL_DISK, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* Of the pid namespace, and the tree's own processes only. The machine's goes: the kernel wanted to see it
- * before. */
+/* Of the pid namespace, and the tree's own processes only. In a user namespace the machine's was there up to
+ * now. */
 static int mount_proc(struct init *i)
 {
         CLEANUP(cleanup_close) int fs = fsopen("proc", FSOPEN_CLOEXEC);
         CLEANUP(cleanup_close) int tree = -1;
 
-        (void)i;
         if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) < 0 ||
                 fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 return -errno;
         tree = fsmount(fs, FSMOUNT_CLOEXEC,
                 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-        if (tree < 0 || umount2("/proc", MNT_DETACH) < 0 ||
+        if (tree < 0 || (i->jail->user_namespace && umount2("/proc", MNT_DETACH) < 0) ||
                 move_mount(tree, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return -errno;
         return 0;
 }
 
-static int cover(const char *at, const char *with)
-{
-        CLEANUP(cleanup_close) int tree = open_tree(AT_FDCWD, with, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-
-        if (tree < 0)
-                return -errno;
-        if (move_mount(tree, "", AT_FDCWD, at, MOVE_MOUNT_F_EMPTY_PATH) < 0 && errno != ENOENT)
-                return -errno;
-        return 0;
-}
-
-/* What tells of the whole machine's keys, memory and hardware. All of /proc is read-only already. */
+/* Keys belong to no namespace. All of /proc is read-only already, and most of what tells of the machine is
+ * root's. */
 static int mask_proc(struct init *i)
 {
-        static const char *const files[] = {"/proc/keys", "/proc/key-users", "/proc/kcore", "/proc/kallsyms",
-                "/proc/timer_list", "/proc/sysrq-trigger", "/proc/config.gz"};
-        static const char *const dirs[] = {
-                "/proc/acpi", "/proc/asound", "/proc/bus", "/proc/irq", "/proc/scsi"};
-        int r = 0;
+        static const char *const masked[] = {"/proc/keys", "/proc/key-users"};
 
         (void)i;
-        for (size_t k = 0; !r && k < sizeof(files) / sizeof(files[0]); k++)
-                r = cover(files[k], "/dev/null");
-        for (size_t k = 0; !r && k < sizeof(dirs) / sizeof(dirs[0]); k++)
-                r = cover(dirs[k], "/run");
-        return r;
+        for (size_t k = 0; k < sizeof(masked) / sizeof(masked[0]); k++)
+                if (mount("/dev/null", masked[k], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
+                        return -errno;
+        return 0;
 }
 
 static int make_way(const char *path, bool is_dir)
@@ -326,6 +310,17 @@ static _Noreturn void become_command(struct init *i)
         give_up(i, JAIL_EXEC_FAILED, r, "the executable");
 }
 
+/* What is executed needs no copy of this process, which waits until then; a call in the jail has one to
+ * itself. */
+static pid_t start_command(struct init *i)
+{
+        pid_t pid = i->command->call ? fork() : vfork();
+
+        if (!pid)
+                become_command(i);
+        return pid;
+}
+
 /* ---- reaping ---- */
 
 /* True when the command is among those that have ended. */
@@ -383,9 +378,7 @@ _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_comman
                 if (r)
                         give_up(&i, JAIL_SETUP_FAILED, r, steps[k].what);
         }
-        command = fork();
-        if (!command)
-                become_command(&i);
+        command = start_command(&i);
         if (command < 0)
                 give_up(&i, JAIL_SETUP_FAILED, -errno, "a process for the command");
         for (int k = 0; k < c->n_fds; k++)

@@ -14,6 +14,9 @@ struct jail_report {
 /* Writes jail.fault and returns r. */
 int jail_fail(struct jail *j, int r, const char *what);
 
+/* The number of the calling process's namespace of this kind; 0: not to be known. Needs a /proc. */
+ino_t jail_namespace_of_self(const char *kind);
+
 /* Builds the root in a mount namespace of its own and moves the calling process into it. */
 int jail_root_build(struct jail *j);
 

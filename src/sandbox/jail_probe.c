@@ -23,7 +23,6 @@
 struct probe {
         const struct jail *jail;
         pid_t jailer;
-        ino_t ipc, net;
         enum layer_state states[JAIL_N_LAYERS];
 };
 
@@ -73,30 +72,21 @@ static enum layer_state probe_pids(const struct probe *p)
         return enforced_if(getppid() == 1 && (kill(p->jailer, 0) < 0 || p->jailer == getpid()));
 }
 
-static ino_t namespace_of_self(const char *name)
-{
-        char path[32];
-        struct stat st;
-
-        snprintf(path, sizeof(path), "/proc/self/ns/%s", name);
-        return stat(path, &st) < 0 ? 0 : st.st_ino;
-}
-
 static enum layer_state probe_namespace(const char *name, ino_t outside)
 {
-        ino_t inside = namespace_of_self(name);
+        ino_t inside = jail_namespace_of_self(name);
 
         return inside && outside ? enforced_if(inside != outside) : LAYER_PARTIAL;
 }
 
 static enum layer_state probe_ipc(const struct probe *p)
 {
-        return probe_namespace("ipc", p->ipc);
+        return probe_namespace("ipc", p->jail->ipc);
 }
 
 static enum layer_state probe_net(const struct probe *p)
 {
-        return probe_namespace("net", p->net);
+        return probe_namespace("net", p->jail->network);
 }
 
 static enum layer_state probe_uts(const struct probe *p)
@@ -195,10 +185,7 @@ int jail_probe(struct jail *j, enum layer_state states[JAIL_N_LAYERS])
 
         if (p == MAP_FAILED)
                 return jail_fail(j, -errno, "the probe");
-        *p = (struct probe){.jail = j,
-                .jailer = getpid(),
-                .ipc = namespace_of_self("ipc"),
-                .net = namespace_of_self("net")};
+        *p = (struct probe){.jail = j, .jailer = getpid()};
         r = run(j, p);
         memcpy(states, p->states, sizeof(p->states));
         munmap(p, sizeof(*p));

@@ -166,12 +166,12 @@ static int take_paths(struct builder *b)
 
 static int take_sources(struct builder *b)
 {
+        int r = TAKE_ALL(b, system_dirs, LOOK);
+
         /* As it is and whole: the kernel lets a user namespace mount a /proc of its own only beside such a
          * one. */
-        int r = take(b, "/proc", 0);
-
-        if (!r)
-                r = TAKE_ALL(b, system_dirs, LOOK);
+        if (!r && b->jail->user_namespace)
+                r = take(b, "/proc", 0);
         if (!r)
                 r = TAKE_ALL(b, etc_dirs, LOOK);
         if (!r)

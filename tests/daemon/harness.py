@@ -64,6 +64,8 @@ def descendants(pid):
 
 
 class Daemon:
+    running = set()
+
     def __init__(self, config=None, arguments=(), start=True, wrapper=()):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="poppo-test-"))
         self.socket = str(self.dir / "poppo.sock")
@@ -93,6 +95,7 @@ class Daemon:
 
     def start(self):
         self.process = self.spawn()
+        Daemon.running.add(self)
         eventually(self._answers, "poppod answers hello")
         return self
 
@@ -171,14 +174,18 @@ class Daemon:
         self.check_log()
 
     def _left(self):
-        """What remains below the test, reaping what has ended."""
+        """What remains below the test and is not another daemon's, reaping what has ended."""
         while True:
             try:
                 if os.waitpid(-1, os.WNOHANG)[0] == 0:
                     break
             except ChildProcessError:
                 break
-        return descendants(os.getpid())
+        left = descendants(os.getpid())
+        for other in Daemon.running - {self}:
+            for pid in (other.pid, *descendants(other.pid)):
+                left.pop(pid, None)
+        return left
 
     def check_log(self):
         faults = [line for line in self.log_lines() if line.get("level") == "error"]
@@ -199,6 +206,7 @@ class Daemon:
                     pass
             self.process.wait()
         self._left()
+        Daemon.running.discard(self)
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):

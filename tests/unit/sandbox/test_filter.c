@@ -153,7 +153,7 @@ static bool steers_a_terminal(const __u64 *a)
         for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++)
                 if (request == asks[i])
                         return false;
-        return request >> 8 == 'T';
+        return (request >> 8 & 0xff) == 'T' && !(request >> 30);
 }
 
 static bool is_usual_persona(const __u64 *a)
