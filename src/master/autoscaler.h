@@ -23,7 +23,7 @@ struct autoscaler_config {
 struct autoscaler_input {
         int64_t now;
         uint32_t alive;            /* starting, idle, busy, and those that run something and have room */
-        uint32_t starting, busy, idle;
+        uint32_t starting, busy, idle; /* starting: those that some of the runnable tasks wait for */
         uint64_t runnable;         /* tasks that wait for nothing but a seat, after scheduler_decide said false */
         int64_t oldest_idle_since; /* with idle > 0 */
 };

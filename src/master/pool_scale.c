@@ -12,7 +12,7 @@ static struct autoscaler_input look(struct pool *p, int64_t now)
         struct scheduler_load load = scheduler_load(p->scheduler);
         struct seat *oldest = scheduler_oldest_idle(p->scheduler);
 
-        return (struct autoscaler_input){.now = now, .alive = load.seats, .starting = load.starting, .busy = load.busy,
+        return (struct autoscaler_input){.now = now, .alive = load.seats, .starting = load.coming, .busy = load.busy,
                 .idle = load.idle, .runnable = load.runnable - load.held, .oldest_idle_since = oldest ? oldest->idle_since : now};
 }
 

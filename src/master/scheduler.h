@@ -248,6 +248,7 @@ int64_t scheduler_next_wake(const struct scheduler *s);
 
 struct scheduler_load {
         uint32_t seats, starting, busy, idle; /* retiring ones count in none of them; busy: without room */
+        uint32_t coming;                      /* starting seats that tasks of their class wait for */
         uint32_t open;                        /* neither idle nor busy: runs something and has room */
         uint64_t runnable;                    /* seats that tasks wait for which lack nothing else */
         uint64_t held;                        /* those of them whose class is held */

@@ -27,6 +27,8 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
 
                 load.runnable += wanted;
                 load.held += pool->held ? wanted : 0;
+                if (!pool->held)
+                        load.coming += wanted < pool->starting ? (uint32_t)wanted : pool->starting;
         }
         load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
         return load;

@@ -149,7 +149,7 @@ static struct autoscaler_input scaler_input(struct stage *st)
         return (struct autoscaler_input){
                 .now = st->now,
                 .alive = load.seats,
-                .starting = load.starting,
+                .starting = load.coming,
                 .busy = load.busy,
                 .idle = load.idle,
                 .runnable = load.runnable - load.held,

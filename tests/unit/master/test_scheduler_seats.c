@@ -202,6 +202,29 @@ static void test_a_seat_of_ones_own_serves_on_while_its_class_is_held(void **sta
         stage_fini(&st);
 }
 
+static void test_a_start_that_nobody_waits_for_holds_up_no_other_class(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct autoscaler_config scale = {.enabled = true, .max = 4, .up_threshold = 0.8, .check_interval = NS_PER_S};
+        struct stage st;
+        struct task *slow;
+
+        (void)state;
+        stage_init(&st, &config);
+        autoscaler_init(&st.scaler, &scale, st.now);
+        st.scaling = true;
+        slow = stage_task(stage_project(&st, "a"), 0);
+        slow->class = CLASS_HANDLERS;
+        assert_int_equal(stage_offer(&st, slow), WIRE_OK);
+        stage_settle(&st);
+        assert_int_equal(st.s.pools[CLASS_HANDLERS].starting, 1);
+        assert_int_equal(scheduler_cancel(&st.s, slow, st.now), CANCEL_DONE);
+        stage_submit(&st, stage_project(&st, "b"), 0);
+        stage_settle(&st);
+        assert_int_equal(st.s.pools[CLASS_JS].starting, 1);
+        stage_fini(&st);
+}
+
 static void test_strictest_isolation_wins(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -464,6 +487,7 @@ int main(void)
                 cmocka_unit_test(test_a_held_class_holds_nobody_else_up),
                 cmocka_unit_test(test_a_worker_that_is_there_serves_its_held_class),
                 cmocka_unit_test(test_a_seat_of_ones_own_serves_on_while_its_class_is_held),
+                cmocka_unit_test(test_a_start_that_nobody_waits_for_holds_up_no_other_class),
                 cmocka_unit_test(test_strictest_isolation_wins),
                 cmocka_unit_test(test_process_isolation_spends_the_seat),
                 cmocka_unit_test(test_retiring_seat_finishes_its_task),
