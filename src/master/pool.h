@@ -55,7 +55,7 @@ struct pool {
         struct breaker breakers[CLASSES];
         struct bytes layers[POOL_LAYERS_MAX]; /* each distinct answer once, for life */
         size_t n_layers;
-        uint64_t max_reply_bytes;
+        uint64_t max_result_bytes, max_reply_bytes; /* of a value; of the frame that brings it */
         uint64_t started, died;
         int processors; /* of the machine: bounds what a worker may claim to have used */
         struct ev_timer wake;

@@ -1,5 +1,6 @@
 """Handlers that cannot be started: who is told, and that nobody else is held up. Each case has a daemon of its own."""
 import os
+import pathlib
 import shutil
 
 from handlers import Handlers, error_of, pid_of, plugins, value_of
@@ -20,6 +21,7 @@ REFUSED = {
     "folder": "open is writable by its group",
     "none": "none.so cannot be opened: No such file or directory",
     "text": "text.so ",
+    "profile": "a plugin's profile is js or http",
 }
 
 
@@ -39,27 +41,90 @@ def odd_types(daemon):
         os.chown(daemon.handlers / "foreign.so", 12345, 12345)
         paths["foreign"] = daemon.plugin("foreign")
     return {**plugins(daemon), **{name: {"plugin": path} for name, path in paths.items()},
-            "odd8": {"plugin": daemon.plugin("odd8")}, "odd9": {"plugin": daemon.plugin("odd9")}}
+            "profile": {"plugin": daemon.plugin("primes"), "profile": "shell"},
+            **{name: {"plugin": daemon.plugin(name)} for name in ("odd8", "odd9")}}
+
+
+HELD = (pathlib.Path(__file__).resolve().parents[1] / "handlers" / "held.py").read_text()
+
+REFUSED_PROGRAMS = {
+    "p-group": "p-group is writable by its group",
+    "p-plain": "p-plain is not executable",
+    "p-none": "p-none cannot be opened: No such file or directory",
+    "p-script": "s-group.py is writable by its group",
+    "p-format": "p-format cannot be executed: Exec format error",
+    "p-interpreter": "p-interpreter cannot be executed: No such file or directory",
+    "p-private": "p-private cannot be executed: Permission denied",
+    "p-fail": "RuntimeError: the moon is full",
+    "p-layers": "layers that are not its own to tell",
+    "p-silent": "not ready within startTimeout",
+    "p-quick": "the program exited with status 0",
+    "p-path": "/no/such/path: No such file or directory",
+}
+
+
+def program_types(daemon):
+    def put(name, text, mode=0o755):
+        path = daemon.script(name, text)
+        (daemon.handlers / name).chmod(mode)
+        return path
+
+    held = put("held.py", HELD)
+    programs = {
+        "p-group": put("p-group", HELD, 0o775),
+        "p-plain": put("p-plain", HELD, 0o644),
+        "p-none": str(daemon.handlers / "p-none"),
+        "p-script": ["/usr/bin/python3", put("s-group.py", HELD, 0o775)],
+        "p-format": put("p-format", "\0\1\2\3"),
+        "p-interpreter": put("p-interpreter", "#!/no/such/interpreter\n"),
+        "p-private": put("p-private", HELD, 0o700),
+        "p-fail": [held, "fail"],
+        "p-layers": [held, "layers"],
+        "p-silent": [held, "silent"],
+        "p-quick": "/usr/bin/true",
+        "p-path": held,
+    }
+    if os.geteuid():
+        programs.pop("p-private")  # its owner may execute it
+    return {**plugins(daemon), "fine": {"program": held},
+            **{name: {"program": program, **({"paths": ["/no/such/path"]} if name == "p-path" else {})}
+               for name, program in programs.items()}}
+
+
+def assert_refused(daemon, client, wanted):
+    """Why tasks of these types wait is told to whoever asks, in the status and in the log; nobody else waits."""
+    ids = {name: client.submit({"type": name, "below": 10}) for name in wanted}
+    for name, fault in wanted.items():
+        text = eventually(lambda: fault in client.call("why", id=ids[name])["message"] and
+                          client.call("why", id=ids[name])["message"], f"{name} is refused")
+        assert name in text, text
+    classes = daemon.status()["daemon"]["breaker"]["classes"]
+    for name, fault in wanted.items():
+        assert fault in classes[name]["reason"], (name, classes)
+        assert any(fault in line.get("message", "") for line in daemon.log_lines()), name
+    assert value_of(client.run({"type": "primes", "below": 10}))["count"] == 4
+    assert client.code("6 * 7")["value"] == 42
 
 
 @case
-def what_must_not_be_loaded_is_refused_by_name():
+def plugins_that_must_not_be_loaded_are_refused_by_name():
     wanted = dict(REFUSED)
     if os.geteuid() == 0:
         wanted["foreign"] = "foreign.so belongs to user 12345"
     with Handlers(odd_types) as daemon, daemon.client() as client:
         daemon.errors_expected = True
-        ids = {name: client.submit({"type": name, "below": 10}) for name in wanted}
-        for name, fault in wanted.items():
-            text = eventually(lambda: fault in client.call("why", id=ids[name])["message"] and
-                              client.call("why", id=ids[name])["message"], f"{name} is refused")
-            assert name in text, text
-        classes = daemon.status()["daemon"]["breaker"]["classes"]
-        for name, fault in wanted.items():
-            assert fault in classes[name]["reason"], (name, classes)
-            assert any(fault in line.get("text", line.get("message", "")) for line in daemon.log_lines()), name
-        assert value_of(client.run({"type": "primes", "below": 10}))["count"] == 4
-        assert client.code("6 * 7")["value"] == 42
+        assert_refused(daemon, client, wanted)
+
+
+@case
+def programs_that_must_not_be_run_are_refused_by_name():
+    wanted = dict(REFUSED_PROGRAMS)
+    if os.geteuid():
+        wanted.pop("p-private")
+    with Handlers(program_types, startTimeout=2000) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        assert_refused(daemon, client, wanted)
+        assert value_of(client.run({"type": "fine", "how": "fine"})) == "fine"
 
 
 @case
