@@ -125,6 +125,12 @@ bool pool_may_start(const struct pool *p, enum task_class class, int64_t now)
         return !p->closing && p->spawner->process.state == SUBPROCESS_READY && !breaker_holds(&p->breakers[class], now);
 }
 
+void pool_try_again(struct pool *p)
+{
+        for (int c = 0; c < CLASSES; c++)
+                breaker_try_again(&p->breakers[c]);
+}
+
 enum task_class pool_worst_class(const struct pool *p)
 {
         enum task_class worst = CLASS_JS;

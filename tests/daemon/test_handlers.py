@@ -3,8 +3,8 @@ import os
 import pathlib
 import shutil
 
-from handlers import Handlers, error_of, pid_of, plugins, value_of
-from harness import eventually
+from handlers import Handlers, error_of, pid_of, plugins, pool, value_of
+from harness import Refused, eventually
 from tap import case, run
 
 REFUSED = {
@@ -136,6 +136,58 @@ def a_handler_that_is_mended_is_started():
         (daemon.handlers / "group.so").chmod(0o755)
         assert value_of(client.reply(task)["result"])["count"] == 4
         assert daemon.status()["daemon"]["breaker"]["state"] == "closed"
+
+
+@case
+def a_reload_tries_again_at_once():
+    with Handlers(odd_types, respawnBackoff=60000, respawnBackoffMax=60000) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        task = client.send("submit", task={"type": "group", "below": 10}, wait=True)
+        eventually(lambda: daemon.status()["daemon"]["breaker"].get("failures"), "a worker does not start")
+        (daemon.handlers / "group.so").chmod(0o755)
+        with daemon.client() as other:
+            other.call("reload")
+        assert value_of(client.reply(task)["result"])["count"] == 4
+
+
+@case
+def a_start_deadline_that_passes_says_why_no_worker_started():
+    with Handlers(odd_types) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        message = error_of(client.run({"type": "group", "below": 10}, startDeadline=300), "START_DEADLINE")
+        assert "group.so is writable by its group" in message, message
+
+
+@case
+def a_handler_that_is_configured_anew_is_replaced():
+    def served(daemon):
+        return {"mine": {"plugin": daemon.plugin("odd9")}}
+
+    with Handlers(served) as daemon, daemon.client() as client:
+        first = client.run({"type": "mine"})
+        assert value_of(first) == 1
+        daemon.write_config(pool({"mine": {"plugin": daemon.plugin("primes")}}))
+        client.call("reload")
+        second = client.run({"type": "mine", "below": 10})
+        assert value_of(second)["count"] == 4 and pid_of(second) != pid_of(first)
+        daemon.write_config(pool({}))
+        client.call("reload")
+        try:
+            client.run({"type": "mine", "below": 10})
+        except Refused as refusal:
+            assert refusal.code == "TYPE_DISABLED", refusal
+        else:
+            raise AssertionError("a handler that is gone serves on")
+
+
+@case
+def heartbeats_never_break_into_a_frame():
+    with Handlers(plugins, heartbeatInterval=10, missedHeartbeats=1000, maxProcesses=2) as daemon, daemon.client() as client:
+        waiting = [client.send("submit", task={"type": "crash", "how": "big"}, options={"maxAttempts": 1}, wait=True)
+                   for _ in range(400)]
+        records = [client.reply(seq)["result"] for seq in waiting]
+        assert all(len(value_of(record)) == 1000000 for record in records)
+        assert all(len(record["attempts"]) == 1 for record in records)
 
 
 @case

@@ -121,6 +121,13 @@ def a_timeout_and_a_cancel_end_a_program_that_does_not_listen(daemon):
 
 
 @case
+def a_program_is_told_its_settings(daemon):
+    with daemon.client() as client:
+        assert value_of(held(client, "js", "settings")) == {"env": {}}
+        assert value_of(held(client, "js", "settings", projectId="small")) == {"env": {"PRIMES_MOST": "100"}}
+
+
+@case
 def silence_between_tasks_is_no_fault_of_a_program(daemon):
     with daemon.client() as client:
         before = pid_of(held(client, "shell", "fine"))

@@ -162,8 +162,10 @@ def close_channel():
     time.sleep(1000)
 
 
+settings = {}
+
 TRICKS = {
-    "fine": lambda: "fine", "see": see, "fork": fork, "thread": thread, "inet": inet, "unix": unix, "listen": listen,
+    "fine": lambda: "fine", "settings": lambda: settings, "see": see, "fork": fork, "thread": thread, "inet": inet, "unix": unix, "listen": listen,
     "write": write_file, "shadow": read_secret, "exec": execute, "exec-shell": execute_shell, "jit": jit,
     "ptrace": debug_parent, "exit": lambda: exit_with(5, "  five \0 it is\n\n"), "exit0": lambda: os._exit(0),
     "stuck": lambda: os._exit(110), "crash": crash, "deaf": be_deaf, "child": leave_a_child, "orphan": leave_a_child_and_die,
@@ -188,6 +190,8 @@ def main():
     send(op="ready")
     while True:
         message = receive()
+        if message["op"] == "configure":
+            settings.update(message["settings"])
         if message["op"] != "run":
             continue
         try:
