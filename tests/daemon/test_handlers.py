@@ -4,7 +4,7 @@ import pathlib
 import shutil
 
 from handlers import Handlers, error_of, pid_of, plugins, pool, value_of
-from harness import Refused, eventually
+from harness import Refused, descendants, eventually, process_table
 from tap import case, run
 
 REFUSED = {
@@ -22,6 +22,8 @@ REFUSED = {
     "none": "none.so cannot be opened: No such file or directory",
     "text": "text.so ",
     "profile": "a plugin's profile is js or http",
+    "paths": "a plugin has no jail",
+    "network": "a plugin has no jail",
 }
 
 
@@ -42,6 +44,8 @@ def odd_types(daemon):
         paths["foreign"] = daemon.plugin("foreign")
     return {**plugins(daemon), **{name: {"plugin": path} for name, path in paths.items()},
             "profile": {"plugin": daemon.plugin("primes"), "profile": "shell"},
+            "paths": {"plugin": daemon.plugin("primes"), "paths": ["/opt"]},
+            "network": {"plugin": daemon.plugin("primes"), "network": True},
             **{name: {"plugin": daemon.plugin(name)} for name in ("odd8", "odd9")}}
 
 
@@ -188,6 +192,22 @@ def heartbeats_never_break_into_a_frame():
         records = [client.reply(seq)["result"] for seq in waiting]
         assert all(len(value_of(record)) == 1000000 for record in records)
         assert all(len(record["attempts"]) == 1 for record in records)
+
+
+@case
+def handlers_die_with_the_supervisor():
+    def both(daemon):
+        return {**plugins(daemon), "held": {"program": daemon.script("held.py", HELD)}}
+
+    with Handlers(both) as daemon, daemon.client() as client:
+        client.submit({"type": "crash", "how": "deaf"})
+        program = pid_of(client.run({"type": "held", "how": "child"}))
+        busy = eventually(lambda: [w["pid"] for w in client.call("stats")["workers"].values() if w["state"] == "busy"], "it runs")
+        inside = {*descendants(program), program, *busy}
+        assert len(inside) == 5, inside
+        daemon.process.kill()
+        daemon.process.wait()
+        eventually(lambda: all(process_table().get(p, "ZZ")[1] == "Z" for p in inside), "all of it is dead")
 
 
 @case
