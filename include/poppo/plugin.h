@@ -29,10 +29,11 @@
  * workers. fini() may never come: a worker can be killed at any time, and so can a task's attempt.
  *
  * The sandbox. The plugin is trusted with what its profile may do, see poppo-sandbox(7), and not protected from itself. In
- * the profile "js" it computes: no files, no sockets, no threads, no executable memory; memory only up to the limit of
- * daemon.worker.maxMemoryBytes. A system call that the profile forbids kills the worker, and the task is told which one. A
- * crash, exit() and an endless loop cost the worker and its task, and nobody else anything. There are no standard streams:
- * use log().
+ * the profile "js" it computes: no files, no sockets, no threads, no executable memory; and no more memory than
+ * daemon.worker.maxMemoryBytes, its stack and some slack. In the profile "http" it may have threads, and connect to any
+ * address that the machine reaches: what is refused to an http-request is not refused here. A system call that the profile
+ * forbids kills the worker, and the task is told so. A crash, exit() and an endless loop cost the worker and its task, and
+ * nobody else anything. There are no standard streams: use log().
  *
  * Values are MessagePack, nested no deeper than 28. A task arrives as the map that the client handed in, its type included:
  * whatever else is in it is the plugin's own business, and only the plugin checks it.

@@ -3,6 +3,7 @@
 #include "worker/http/class.h"
 #include "worker/js/worker.h"
 #include "worker/plugin/worker.h"
+#include "worker/program/worker.h"
 #include "worker/shell/worker.h"
 
 #include <fcntl.h>
@@ -20,6 +21,8 @@ static const struct spawner_class classes[] = {
                 .run = class_http_run},
         {.name = "plugin", .prepare = worker_plugin_prepare, .handlers = true, .load = worker_plugin_load,
                 .run = worker_plugin_run},
+        {.name = "program", .prepare = worker_program_prepare, .handlers = true, .jailer = true, .load = worker_program_load,
+                .run = worker_program_run},
         {.name = "shell", .nonblocking = true, .jailer = true, .prepare = worker_shell_prepare, .run = worker_shell_run},
 };
 

@@ -20,6 +20,12 @@ int64_t breaker_fail(struct breaker *b, const char *reason, int64_t now, int64_t
 /* True if it was open until now. */
 bool breaker_close(struct breaker *b);
 
+/* Something may have been mended: the pause is over, the failures count on. */
+static inline void breaker_try_again(struct breaker *b)
+{
+        b->not_before = 0;
+}
+
 /* Whether nothing may be started yet. */
 static inline bool breaker_holds(const struct breaker *b, int64_t now)
 {

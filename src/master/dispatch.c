@@ -282,6 +282,17 @@ static void replace_worker(struct worker *w)
         pool_retire(w, "another project needs its place");
 }
 
+/* Where workers of its class do not start, that is why. */
+static void expire(struct dispatch *d, struct task *t)
+{
+        const struct breaker *b = &d->pool->breakers[t->class];
+        char text[sizeof(b->reason) + 80];
+
+        snprintf(text, sizeof(text), "no worker %s before the task's startDeadline%s%s", b->failures ? "started" : "was free",
+                b->failures ? ": " : "", b->failures ? b->reason : "");
+        dispatch_end_unrun(d, t, TASK_FAILED, WIRE_START_DEADLINE, text);
+}
+
 static void carry_out(struct dispatch *d, const struct decision *decision)
 {
         switch (decision->kind) {
@@ -290,8 +301,7 @@ static void carry_out(struct dispatch *d, const struct decision *decision)
         case DECIDE_REPLACE:
                 return replace_worker(container_of(decision->seat, struct worker, seat));
         case DECIDE_EXPIRE:
-                return dispatch_end_unrun(d, decision->task, TASK_FAILED, WIRE_START_DEADLINE,
-                        "no worker was free before the task's startDeadline");
+                return expire(d, decision->task);
         }
 }
 

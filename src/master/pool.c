@@ -125,6 +125,12 @@ bool pool_may_start(const struct pool *p, enum task_class class, int64_t now)
         return !p->closing && p->spawner->process.state == SUBPROCESS_READY && !breaker_holds(&p->breakers[class], now);
 }
 
+void pool_try_again(struct pool *p)
+{
+        for (int c = 0; c < CLASSES; c++)
+                breaker_try_again(&p->breakers[c]);
+}
+
 enum task_class pool_worst_class(const struct pool *p)
 {
         enum task_class worst = CLASS_JS;
@@ -323,6 +329,10 @@ int pool_worker_replied(struct worker_run *r, const struct wire_worker_run_reply
                 if (wire_encode_map(&error, WIRE_MESSAGE(failure), &reply->error) < 0)
                         return wire_refuse(why, WIRE_BAD_FRAME, "no memory for the error");
                 report.error = buf_bytes(&error);
+        } else if (reply->value.len > r->worker->pool->max_result_bytes) {
+                report.value = (struct bytes){0};
+                report.code = WIRE_RESULT_TOO_LARGE;
+                report.message = "the result is larger than queue.maxResultBytes";
         }
         r->worker->cpu_told += report.cpu_ns;
         pool_attempt_over(r, &report);
@@ -444,7 +454,8 @@ int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, st
         srand48((long)clock_now());
         p->processors = get_nprocs_conf();
         loop_alarm_init(&p->wake);
-        p->max_reply_bytes = (uint64_t)config->queue.max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;
+        p->max_result_bytes = (uint64_t)config->queue.max_result_bytes;
+        p->max_reply_bytes = p->max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;
         autoscaler_init(&p->autoscaler, &(struct autoscaler_config){0}, clock_now());
         pool_configure(p, config);
         return 0;

@@ -55,7 +55,7 @@ struct pool {
         struct breaker breakers[CLASSES];
         struct bytes layers[POOL_LAYERS_MAX]; /* each distinct answer once, for life */
         size_t n_layers;
-        uint64_t max_reply_bytes;
+        uint64_t max_result_bytes, max_reply_bytes; /* of a value; of the frame that brings it */
         uint64_t started, died;
         int processors; /* of the machine: bounds what a worker may claim to have used */
         struct ev_timer wake;
@@ -75,6 +75,8 @@ void pool_scale(struct pool *p);
 
 /* Whether a worker may be started now: not at the end, without a spawner, or while its class's breaker says no. */
 bool pool_may_start(const struct pool *p, enum task_class class, int64_t now);
+/* What kept workers from starting may have been mended: all classes try again at once. */
+void pool_try_again(struct pool *p);
 /* The breaker with the most failures in a row. */
 enum task_class pool_worst_class(const struct pool *p);
 /* Starts one; predecessor: the one whose place it takes later, or NULL. Negative: it could not even be asked for. */

@@ -216,6 +216,7 @@ static int take_over(struct supervisor *s, struct config *next, char *text, size
         supervisor_apply(s);
         supervisor_apply_projects(s, &before);
         retire_changed_handlers(s, &before);
+        pool_try_again(&s->pool);
         config_fini(&before);
         s->listener.rules = supervisor_listener_rules(&s->config);
         return 0;

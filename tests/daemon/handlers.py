@@ -10,9 +10,9 @@ PLUGINS = ("primes", "crash", *(f"odd{n}" for n in range(10)))
 
 
 def pool(types, **worker):
-    return {"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 8, "killGrace": 300, "maxMemoryBytes": "16MiB",
-                                  "heartbeatInterval": 100, "missedHeartbeats": 3, "respawnBackoff": 20,
-                                  "respawnBackoffMax": 200, **worker}},
+    return {"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 8, "maxTasksPerWorker": 0, "killGrace": 300,
+                                  "maxMemoryBytes": "16MiB", "heartbeatInterval": 100, "missedHeartbeats": 3,
+                                  "respawnBackoff": 20, "respawnBackoffMax": 200, **worker}},
             "projects": {"small": {"env": {"PRIMES_MOST": "100"}}},
             "taskTypes": types}
 
@@ -34,12 +34,20 @@ class Handlers(Daemon):
             self._destroy()
             raise
 
+    def script(self, name, text):
+        path = self.handlers / name
+        if not path.exists():
+            path.write_text(text)
+            path.chmod(0o755)
+        return str(path)
+
     def plugin(self, name):
         return str(self.handlers / f"{name}.so")
 
 
 def plugins(daemon):
-    return {"primes": {"plugin": daemon.plugin("primes")}, "crash": {"plugin": daemon.plugin("crash")}}
+    return {"primes": {"plugin": daemon.plugin("primes")}, "crash": {"plugin": daemon.plugin("crash")},
+            "crash-http": {"plugin": daemon.plugin("crash"), "profile": "http"}}
 
 
 def value_of(record):

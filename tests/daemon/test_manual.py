@@ -32,7 +32,7 @@ def shown_frames():
 
 @case
 def the_python_example_runs_as_printed(daemon):
-    program = next(d for d in displays() if "import" in d)
+    program = next(d for d in displays() if "POPPO_SOCKET" in d)
     done = subprocess.run([sys.executable, "-c", program, daemon.socket], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"{2 * sum(range(2, 1002))}\n", done.stdout

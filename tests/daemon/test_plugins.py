@@ -228,6 +228,17 @@ def memory_is_bounded(daemon):
 
 
 @case
+def the_profile_http_holds(daemon):
+    if SANITIZED:
+        raise Skip("the sanitizer's runtime is not held")
+    with daemon.client() as client:
+        for how, code in (("fork", "SYSCALL_DENIED"), ("code", "SYSCALL_DENIED"), ("kill", "SYSCALL_DENIED"),
+                          ("socket", "TASK_ERROR"), ("write", "TASK_ERROR")):
+            error_of(client.run({"type": "crash-http", "how": how}), code)
+        assert value_of(client.run({"type": "crash-http", "how": "fine"})) == "fine"
+
+
+@case
 def the_profile_js_holds(daemon):
     if SANITIZED:
         raise Skip("the sanitizer's runtime is not held")

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { CHANNEL = 3, HUGE_BYTES = 32 * 1024 * 1024, LINE = 1000 };
+enum { CHANNEL = 3, BIG_BYTES = 1000000, HUGE_BYTES = 32 * 1024 * 1024, LINE = 1000 };
 
 /* Under a sanitizer the signal must end the process as it does without one. */
 static void forget_handlers(void)
@@ -108,6 +108,13 @@ static int give_huge(struct poppo_run *run)
                 return 2;
         memcpy(bytes, "\xc6\x01\xff\xff\xfb", 5);
         return run->host->result(run, bytes, HUGE_BYTES) == POPPO_TOO_LARGE ? 0 : 3;
+}
+
+static int give_big(struct poppo_run *run)
+{
+        static char bytes[BIG_BYTES + 5] = "\xc6\x00\x0f\x42\x40";
+
+        return run->host->result(run, bytes, sizeof(bytes)) == POPPO_DONE ? 0 : 3;
 }
 
 static int give_rubbish(struct poppo_run *run)
@@ -248,6 +255,7 @@ static const struct {
         {"deaf", loop_deaf},
         {"loop", loop_until_stopped},
         {"sleep", sleep_deaf},
+        {"big", give_big},
         {"huge", give_huge},
         {"no-value", give_rubbish},
         {"two-values", give_two_values},

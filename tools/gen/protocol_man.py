@@ -179,11 +179,16 @@ EXAMPLES = {
 }
 
 
+def literal(path):
+    """A file's text as it stands in a display."""
+    text = path.read_text().rstrip().replace("\\", "\\e").replace("-", "\\-")
+    return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.splitlines())
+
+
 def examples(gen):
     texts = {name: "\n".join(hex_dump(*m) for m in messages) for name, messages in EXAMPLES.items()}
-    code = (gen / "protocol_example.py").read_text().rstrip()
-    texts["python"] = "\n".join("\\&" + line if line[:1] in (".", "'") else line
-                                for line in code.replace("\\", "\\e").replace("-", "\\-").splitlines())
+    texts["python"] = literal(gen / "protocol_example.py")
+    texts["program"] = literal(gen / "protocol_program.py")
     return texts
 
 

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "sandbox/profile.h"
+#include "wire/cursor.h"
 #include "wire/exits.h"
 #include "worker/beat.h"
 #include "worker/plugin/host.h"
@@ -47,6 +48,14 @@ static void copy_text(char *to, size_t size, struct bytes from)
         to[n] = '\0';
 }
 
+static bool has_entries(struct bytes array)
+{
+        struct cursor c = cursor_over(array);
+        struct wire_value head;
+
+        return array.len && !cursor_read(&c, &head) && head.count;
+}
+
 int worker_plugin_load(const struct wire_spawn *ask, struct wire_refusal *why)
 {
         const struct wire_handler *h = &ask->handler;
@@ -56,6 +65,8 @@ int worker_plugin_load(const struct wire_spawn *ask, struct wire_refusal *why)
                 return wire_refuse(why, WIRE_WORKER_CRASHED, "no plugin is named");
         if (h->profile != PROFILE_JS && h->profile != PROFILE_HTTP)
                 return wire_refuse(why, WIRE_WORKER_CRASHED, "a plugin's profile is js or http");
+        if (h->network || has_entries(h->paths))
+                return wire_refuse(why, WIRE_WORKER_CRASHED, "paths and network are for programs: a plugin has no jail");
         copy_text(worker.type, sizeof(worker.type), h->type);
         copy_text(worker.profile, sizeof(worker.profile),
                 wire_word(WIRE_MESSAGE(handler)->fields[WIRE_AT_handler_profile].words, h->profile));

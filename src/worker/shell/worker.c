@@ -5,9 +5,8 @@
 #include "base/error.h"
 #include "sandbox/instrument.h"
 #include "sandbox/jail_probe.h"
-#include "wire/cursor.h"
 #include "wire/exits.h"
-#include "wire/pack.h"
+#include "worker/layers.h"
 #include "worker/port.h"
 #include "worker/shell/run.h"
 #include "worker/shell/settings.h"
@@ -15,7 +14,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* Over this many bytes that the supervisor has not taken a followed command's output is left in its pipes. */
@@ -223,33 +221,9 @@ static void turn(struct shell *s)
 
 /* ---- a worker's beginning ---- */
 
-/* The layers around this process and those around its trees, in one map. */
-static int pack_layers(struct bytes own, const enum layer_state states[JAIL_N_LAYERS], struct buf *out)
-{
-        struct cursor c = cursor_over(own);
-        struct wire_value head;
-        struct pack p;
-
-        if (cursor_read(&c, &head) || head.tag != TAG_MAP)
-                return error_origin(-EINVAL);
-        pack_init(&p, out);
-        pack_map(&p, head.count + JAIL_N_LAYERS);
-        pack_raw(&p, (struct bytes){c.at, (size_t)(c.end - c.at)});
-        for (int i = 0; i < JAIL_N_LAYERS; i++)
-                pack_entry_text(&p, jail_layer_names[i], layer_words[states[i]]);
-        return p.error;
-}
-
 static _Noreturn void give_up(struct shell *s, int r)
 {
-        struct wire_worker_failed failed = {0};
-        char text[JAIL_FAULT + 64];
-
-        snprintf(text, sizeof(text), "no command can be jailed: %s",
-                *s->jail.fault ? s->jail.fault : error_text(r));
-        WIRE_SET(&failed, worker_failed, message, wire_str(text));
-        if (!channel_send(&s->port.channel, WIRE_MESSAGE(worker_failed), 0, &failed))
-                channel_flush(&s->port.channel);
+        port_failed(&s->port, "no command can be jailed: %s", *s->jail.fault ? s->jail.fault : error_text(r));
         _exit(WORKER_EXIT_HANDLER);
 }
 
@@ -264,7 +238,7 @@ static void announce(struct shell *s, struct bytes own)
         if (r)
                 give_up(s, r);
         buf_init(&layers, 0);
-        if (pack_layers(own, states, &layers))
+        if (layers_join(own, states, &layers))
                 _exit(WORKER_EXIT_MEMORY);
         port_ready(&s->port, buf_bytes(&layers));
         buf_fini(&layers);

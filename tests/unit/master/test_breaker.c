@@ -60,6 +60,19 @@ static void test_one_start_closes_it(void **state)
         assert_int_equal(fail_once(&b), FIRST);
 }
 
+static void test_trying_again_ends_the_pause_and_forgives_nothing(void **state)
+{
+        struct breaker b = {0};
+
+        (void)state;
+        for (int i = 0; i < 5; i++)
+                fail_once(&b);
+        breaker_try_again(&b);
+        assert_false(breaker_holds(&b, NOW));
+        assert_true(breaker_is_open(&b));
+        assert_int_equal(fail_once(&b), MOST);
+}
+
 static void test_a_reason_that_is_too_long_is_cut(void **state)
 {
         struct breaker b = {0};
@@ -78,6 +91,7 @@ int main(void)
                 cmocka_unit_test(test_the_pause_doubles_up_to_its_most),
                 cmocka_unit_test(test_it_is_open_from_the_fifth_failure_on),
                 cmocka_unit_test(test_one_start_closes_it),
+                cmocka_unit_test(test_trying_again_ends_the_pause_and_forgives_nothing),
                 cmocka_unit_test(test_a_reason_that_is_too_long_is_cut),
         };
 
