@@ -172,6 +172,9 @@ def timings_tell_where_the_time_went(stage):
     record = stage.fetch("https://good.test/", {"projectId": "tls"})
     assert record["timings"]["tls"] > 0 and record["timings"]["connect"] > 0, record["timings"]
     assert record["cpuMs"] > 0 and record["maxMemoryBytes"] > 0, record
+    # What it costs to start a worker is no task's.
+    record = stage.fetch("http://bin.test:22/", {"isolation": "process"})
+    assert record["error"]["code"] == "URL_REFUSED" and record["cpuMs"] < 10, record
 
 
 # ---- connections ----

@@ -50,6 +50,9 @@ static void charge(void)
 
         list_for_each (it, &worker.transfers)
                 n += list_entry(it, struct transfer, node)->is_touched;
+        /* Of nobody's is what it costs to be there. */
+        if (!worker.n_transfers)
+                worker.cpu_mark = now;
         if (!n)
                 return;
         list_for_each (it, &worker.transfers) {
@@ -296,6 +299,7 @@ _Noreturn void worker_http_run(int channel_fd, struct bytes layers)
                 port_open(&worker.port, channel_fd, &worker.setup, &ops) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         take_settings(settings_new());
+        worker.cpu_mark = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
         poll_channel(EPOLL_CTL_ADD);
         port_ready(&worker.port, layers);
         for (;;)
