@@ -264,13 +264,30 @@ static int on_run_reply(struct peer *p, uint64_t seq, const union wire_body *bod
         return pool_worker_replied(r, reply, why);
 }
 
-static void keep_words(struct worker *w, struct bytes text)
+/* A worker's words are anybody's words. */
+static void copy_words(char *to, size_t size, struct bytes text)
 {
-        snprintf(w->last_words, sizeof(w->last_words), "%.*s", (int)text.len, (const char *)text.data);
-        for (char *c = w->last_words; *c; c++)
+        snprintf(to, size, "%.*s", (int)text.len, (const char *)text.data);
+        for (char *c = to; *c; c++)
                 if ((unsigned char)*c < ' ')
                         *c = ' ';
-        utf8_repair(w->last_words);
+        utf8_repair(to);
+}
+
+/* Once is enough: whoever goes on asking is not listened to. */
+static int on_retire(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
+{
+        struct worker *w = of_peer(p);
+        char reason[256];
+
+        (void)seq;
+        (void)why;
+        if (w->state != WORKER_SERVING || w->seat.retiring)
+                return 0;
+        copy_words(reason, sizeof(reason), body->worker_retire.reason);
+        log_info("worker-retires", "worker %u pid %d asks to be replaced: %s", w->id, w->pid, reason);
+        pool_retire(w, "asked to be replaced");
+        return 0;
 }
 
 /* The process ends by itself. What it says of that is kept until then. */
@@ -280,7 +297,7 @@ static int on_failed(struct peer *p, uint64_t seq, const union wire_body *body, 
 
         (void)seq;
         (void)why;
-        keep_words(w, body->worker_failed.message);
+        copy_words(w->last_words, sizeof(w->last_words), body->worker_failed.message);
         return 0;
 }
 
@@ -291,6 +308,7 @@ static const struct peer_handler handlers[WIRE_IDS] = {
         [WIRE_ID_worker_beat] = {on_beat},
         [WIRE_ID_worker_output] = {on_output},
         [WIRE_ID_worker_metric] = {on_metric},
+        [WIRE_ID_worker_retire] = {on_retire},
         [WIRE_ID_worker_run_reply] = {on_run_reply},
         [WIRE_ID_load] = {worker_on_load},
         [WIRE_ID_check] = {worker_on_check},
@@ -311,7 +329,7 @@ static void on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *
         (void)seq;
         (void)fatal;
         log_error("worker-error", "worker %u pid %d: frame refused: %s", w->id, w->pid, why->message);
-        keep_words(w, wire_str(why->message));
+        copy_words(w->last_words, sizeof(w->last_words), wire_str(why->message));
         /* Nothing more is heard from it: what else it sent is not worth a line of the log each. */
         peer_close(p);
         worker_kill(w, WIRE_WORKER_CRASHED, "sent a frame that is not in order");

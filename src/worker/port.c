@@ -212,3 +212,11 @@ void port_metric(struct port *p, const struct wire_worker_metric *metric)
 {
         send_message(p, WIRE_MESSAGE(worker_metric), 0, metric);
 }
+
+void port_retire(struct port *p, const char *reason)
+{
+        struct wire_worker_retire body = {0};
+
+        WIRE_SET(&body, worker_retire, reason, wire_str(reason));
+        send_message(p, WIRE_MESSAGE(worker_retire), 0, &body);
+}

@@ -72,6 +72,8 @@ void port_reply(struct port *p, uint32_t seq, const struct outcome *o, struct by
 /* A piece of a followed run's output, of any size; `at` counts what this stream had before. */
 void port_output(struct port *p, uint32_t seq, enum wire_stream stream, uint64_t at, struct bytes data);
 void port_metric(struct port *p, const struct wire_worker_metric *metric);
+/* Asks for a successor: no runs come from then on but those that are on their way. */
+void port_retire(struct port *p, const char *reason);
 
 /* Bytes that the supervisor has not taken yet: a class that makes more of them than one reply waits while
  * this is high. */

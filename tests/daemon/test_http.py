@@ -172,6 +172,9 @@ def timings_tell_where_the_time_went(stage):
     record = stage.fetch("https://good.test/", {"projectId": "tls"})
     assert record["timings"]["tls"] > 0 and record["timings"]["connect"] > 0, record["timings"]
     assert record["cpuMs"] > 0 and record["maxMemoryBytes"] > 0, record
+    # What it costs to start a worker is no task's.
+    record = stage.fetch("http://bin.test:22/", {"isolation": "process"})
+    assert record["error"]["code"] == "URL_REFUSED" and record["cpuMs"] < 10, record
 
 
 # ---- connections ----
@@ -240,10 +243,12 @@ def new_name_servers_are_used_without_a_restart(stage):
     assert "resolve" in message, message
     private_net.use_nameserver("127.0.0.54")
     try:
-        # A worker that may not read the new file makes room for one that may, when it has nothing to do.
-        record = eventually(lambda: next((r for r in [stage.fetch(url, {"projectId": "moves"})] if r["state"] == "succeeded"),
-                                         time.sleep(0.2)), "the new name server is asked")
-        assert record["value"]["data"] == "moved"
+        # A worker that may not read the new file asks for a successor that may, and loses no task by it.
+        records = []
+        eventually(lambda: records.append(stage.fetch(url, {"projectId": "moves"})) or records[-1]["state"] == "succeeded",
+                   "the new name server is asked")
+        assert records[-1]["value"]["data"] == "moved", records[-1]
+        assert {r["error"]["code"] for r in records[:-1]} <= {"HTTP_FAILED"}, records
     finally:
         private_net.use_nameserver(http_stage.RESOLVER)
 

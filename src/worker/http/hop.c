@@ -23,9 +23,10 @@ static size_t on_header(char *line, size_t size, size_t n, void *data)
 {
         struct transfer *t = data;
 
+        bool goes_on = response_take_header(&t->response, (struct bytes){(const uint8_t *)line, size * n});
+
         t->is_touched = true;
-        return response_take_header(&t->response, (struct bytes){(const uint8_t *)line, size * n}) ? size * n
-                                                                                                   : 0;
+        return goes_on ? size * n : 0;
 }
 
 uint64_t hop_max_redirects(const struct transfer *t)
@@ -62,14 +63,15 @@ static size_t on_body(char *piece, size_t size, size_t n, void *data)
         return goes_on ? size * n : 0;
 }
 
-/* Where every connection begins, and so the last word on its address. */
+/* Where every connection begins, and so the last word on its address. Connections are the only purpose that a
+ * client of HTTP has. */
 static curl_socket_t on_open_socket(void *data, curlsocktype purpose, struct curl_sockaddr *address)
 {
         struct transfer *t = data;
 
+        (void)purpose;
         t->is_touched = true;
-        if (purpose != CURLSOCKTYPE_IPCXN ||
-                policy_check_address(t->engine->settings, &t->target, &address->addr, &t->refusal)) {
+        if (policy_check_address(t->engine->settings, &t->target, &address->addr, &t->refusal)) {
                 t->n_refused++;
                 return CURL_SOCKET_BAD;
         }

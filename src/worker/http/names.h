@@ -1,7 +1,7 @@
 /*
- * The files by which names are looked up. Landlock lets the worker read them as they were when it was locked down: one that
- * takes their place under the same name, as a new resolv.conf does, is another file to it. So the worker looks whether they
- * still are the same, and makes room for one that may read the new ones.
+ * The files by which names are looked up. Landlock lets the worker read them as they were when it was locked
+ * down: one that takes their place under the same name, as a new resolv.conf does, is another file to it. So
+ * the worker looks whether they still are the same, and asks for a successor that may read the new ones.
  */
 #pragma once
 

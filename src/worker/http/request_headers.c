@@ -179,29 +179,52 @@ int request_read_headers(struct request *r, struct bytes headers, struct wire_re
 
 /* ---- credentials ---- */
 
-static int take_user_of_url(struct request *r)
-{
-        char *user = NULL, *password = NULL;
-        int e = 0;
-
-        if (!curl_url_get(r->url, CURLUPART_USER, &user, CURLU_URLDECODE) && !r->auth.user &&
-                !r->auth.bearer) {
-                curl_url_get(r->url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
-                r->auth.user = strdup(user);
-                r->auth.password = strdup(password ? password : "");
-                e = r->auth.user && r->auth.password ? 0 : error_origin(-ENOMEM);
-        }
-        curl_free(user);
-        curl_free(password);
-        curl_url_set(r->url, CURLUPART_USER, NULL, 0);
-        curl_url_set(r->url, CURLUPART_PASSWORD, NULL, 0);
-        return e;
-}
-
 static int copy(struct bytes s, char **out)
 {
         *out = request_text(s);
         return *out ? 0 : error_origin(-ENOMEM);
+}
+
+/* Positive: it is there, but with a control character in it. */
+static int copy_of_url(const struct request *r, CURLUPart part, CURLUcode absent, char **out)
+{
+        char *text = NULL;
+        CURLUcode code = curl_url_get(r->url, part, &text, CURLU_URLDECODE);
+        int e;
+
+        if (code && code != absent)
+                return code == CURLUE_OUT_OF_MEMORY ? error_origin(-ENOMEM) : 1;
+        e = copy(wire_str(code ? "" : text), out);
+        curl_free(text);
+        return e;
+}
+
+static bool has_user(const struct request *r)
+{
+        char *user = NULL;
+        bool has = curl_url_get(r->url, CURLUPART_USER, &user, 0) != CURLUE_NO_USER;
+
+        curl_free(user);
+        return has;
+}
+
+/* What auth says is stronger. The URL is left without both. */
+static int take_user_of_url(struct request *r, struct wire_refusal *why)
+{
+        int e = 0;
+
+        if (!has_user(r))
+                return 0;
+        if (!r->auth.user && !r->auth.bearer) {
+                e = copy_of_url(r, CURLUPART_USER, CURLUE_NO_USER, &r->auth.user);
+                if (!e)
+                        e = copy_of_url(r, CURLUPART_PASSWORD, CURLUE_NO_PASSWORD, &r->auth.password);
+        }
+        curl_url_set(r->url, CURLUPART_USER, NULL, 0);
+        curl_url_set(r->url, CURLUPART_PASSWORD, NULL, 0);
+        return e > 0 ? wire_refuse(why, WIRE_INVALID_TASK,
+                               "url: a control character in the user's name or password")
+                     : e;
 }
 
 static bool is_bearer(struct bytes s)
@@ -238,7 +261,7 @@ int request_read_auth(struct request *r, struct bytes auth, struct wire_refusal 
         int e = auth.len ? read_auth(r, auth, why) : 0;
 
         if (!e)
-                e = take_user_of_url(r);
+                e = take_user_of_url(r, why);
         if (!e && (r->auth.user || r->auth.bearer) && request_has_header(r, "Authorization"))
                 e = wire_refuse(why, WIRE_INVALID_TASK, "auth and a header Authorization exclude each other");
         return e;

@@ -6,8 +6,6 @@
 #include "worker/http/content.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 

@@ -72,7 +72,8 @@ static void fail_by_curl(struct transfer *t, CURLcode result, struct outcome *ou
         if (result == CURLE_OUT_OF_MEMORY)
                 words = "a line of the response is longer than libcurl takes, or there is no memory";
         if (t->hops)
-                outcome_fail(out, WIRE_HTTP_FAILED, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
+                outcome_fail(
+                        out, WIRE_HTTP_FAILED, "redirect %u to %.100s: %s", t->hops, t->target.host, words);
         else
                 outcome_fail(out, WIRE_HTTP_FAILED, "%s", words);
 }

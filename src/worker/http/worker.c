@@ -36,6 +36,7 @@ static struct {
         struct engine *engine; /* the newest: that of the settings that hold */
         uint32_t last_engine_id;
         uint64_t n_transfers;
+        bool is_retiring;
         bool is_held_up; /* ended transfers wait until the supervisor has read more */
         int64_t cpu_mark;
 } worker;
@@ -50,6 +51,9 @@ static void charge(void)
 
         list_for_each (it, &worker.transfers)
                 n += list_entry(it, struct transfer, node)->is_touched;
+        /* Of nobody's is what it costs to be there. */
+        if (!worker.n_transfers)
+                worker.cpu_mark = now;
         if (!n)
                 return;
         list_for_each (it, &worker.transfers) {
@@ -226,6 +230,14 @@ static short channel_events(uint32_t events)
                        (events & (EPOLLHUP | EPOLLERR) ? POLLHUP : 0));
 }
 
+static void retire_if_blind(void)
+{
+        if (worker.is_retiring || !names_files_replaced())
+                return;
+        worker.is_retiring = true;
+        port_retire(&worker.port, "the files by which names are looked up were replaced");
+}
+
 /* Sockets first, so that what they end is in the same write as what the channel brings. */
 static void turn(void)
 {
@@ -251,9 +263,8 @@ static void turn(void)
                 end_done(list_entry(it, struct engine, node));
         end_overdue();
         free_retired();
+        retire_if_blind();
         port_serve(&worker.port, revents);
-        if (!worker.n_transfers && !port_backlog(&worker.port) && names_files_replaced())
-                _exit(WORKER_EXIT_NAMES);
         poll_channel(EPOLL_CTL_MOD);
 }
 
@@ -296,6 +307,7 @@ _Noreturn void worker_http_run(int channel_fd, struct bytes layers)
                 port_open(&worker.port, channel_fd, &worker.setup, &ops) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         take_settings(settings_new());
+        worker.cpu_mark = clock_read_ns(CLOCK_PROCESS_CPUTIME_ID);
         poll_channel(EPOLL_CTL_ADD);
         port_ready(&worker.port, layers);
         for (;;)

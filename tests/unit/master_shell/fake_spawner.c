@@ -206,6 +206,18 @@ static void play_ok_and_faults(uint64_t seq)
         flush();
 }
 
+/* Asks to be replaced, twice, before and after its run is over. */
+static void play_retire(uint64_t seq)
+{
+        struct wire_worker_retire note = {0};
+
+        WIRE_SET(&note, worker_retire, reason, wire_str("tired\x1b and \xff done"));
+        channel_send(&out, WIRE_MESSAGE(worker_retire), 0, &note);
+        play_ok(seq);
+        channel_send(&out, WIRE_MESSAGE(worker_retire), 0, &note);
+        flush();
+}
+
 static void play_much_cpu(uint64_t seq)
 {
         struct wire_worker_run_reply body = honest(arrays(0));
@@ -384,7 +396,7 @@ static const struct {
         {"data-30", play_data_30}, {"logs", play_logs}, {"bad-logs", play_bad_logs}, {"bad-level", play_bad_level},
         {"other-run", play_other_run}, {"both", play_both}, {"unknown-code", play_unknown_code}, {"huge", play_huge},
         {"garbage", play_garbage}, {"refusal", play_refusal}, {"client-op", play_client_op},
-        {"ready-again", play_ready_again}, {"ok-and-faults", play_ok_and_faults}, {"much-cpu", play_much_cpu},
+        {"ready-again", play_ready_again}, {"ok-and-faults", play_ok_and_faults}, {"much-cpu", play_much_cpu}, {"retire", play_retire},
         {"exit", play_exit}, {"exit-stuck", play_exit_stuck}, {"abort", play_abort}, {"denied", play_denied},
         {"ok-then-exit", play_ok_then_exit}, {"hang", play_hang}, {"silent", play_silent}, {"close", play_close},
         {"output-unasked", play_output_unasked}, {"locked", play_locked}, {"keep", play_keep}, {"release", play_release},

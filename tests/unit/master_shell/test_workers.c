@@ -80,6 +80,23 @@ static void test_a_condemned_worker_gets_no_further_task(void **state)
         }
 }
 
+static void test_who_asks_to_be_replaced_is_and_nothing_is_lost(void **state)
+{
+        double pid = 0;
+
+        (void)state;
+        for (int i = 0; i < 5; i++) {
+                uint64_t last = daemon_submit(&d, "retire", 0), next = daemon_submit(&d, "ok", 0);
+                double other;
+
+                expect_end(daemon_record(&d, last), "", "");
+                expect_end(daemon_record(&d, next), "", "");
+                other = number_at(daemon_run(&d, "ok", 0), "attempts.0.pid");
+                assert_true(other > 0 && other != pid);
+                pid = other;
+        }
+}
+
 static void test_a_lie_about_cpu_time_spoils_no_sum(void **state)
 {
         (void)state;
@@ -380,6 +397,7 @@ int main(int argc, char **argv)
                 T(what_breaks_the_rules_costs_the_worker),
                 T(deepest_value_is_readable),
                 T(a_condemned_worker_gets_no_further_task),
+                T(who_asks_to_be_replaced_is_and_nothing_is_lost),
                 T(a_lie_about_cpu_time_spoils_no_sum),
                 T(deaths_are_told_apart),
                 T(last_words_count),

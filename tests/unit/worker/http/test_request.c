@@ -208,6 +208,11 @@ static void credentials_are_given_in_one_way(void **state)
         accept_task("{\"url\":\"http://x:y@a/\",\"auth\":{\"username\":\"u\"}}");
         assert_string_equal(request.auth.user, "u");
         expect_url("http://a/");
+        accept_task("{\"url\":\"http://user@a/\"}");
+        assert_string_equal(request.auth.user, "user");
+        assert_string_equal(request.auth.password, "");
+        refuse_task("{\"url\":\"http://u%00ser@a/\"}", "control");
+        refuse_task("{\"url\":\"http://u:p%0d%0a@a/\"}", "control");
         refuse_task("{\"url\":\"http://a/\",\"auth\":{\"bearer\":\"a\\r\\nX: y\"}}", "bearer");
         refuse_task("{\"url\":\"http://a/\",\"auth\":{\"bearer\":\"\"}}", "bearer");
         refuse_task("{\"url\":\"http://a/\",\"auth\":{\"username\":\"a:b\",\"password\":\"\"}}", "colon");
