@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdio.h>
 #include <unistd.h>
 
 /* Over this many bytes that the supervisor has not taken a followed command's output is left in its pipes. */
@@ -242,14 +241,7 @@ static int pack_layers(struct bytes own, const enum layer_state states[JAIL_N_LA
 
 static _Noreturn void give_up(struct shell *s, int r)
 {
-        struct wire_worker_failed failed = {0};
-        char text[JAIL_FAULT + 64];
-
-        snprintf(text, sizeof(text), "no command can be jailed: %s",
-                *s->jail.fault ? s->jail.fault : error_text(r));
-        WIRE_SET(&failed, worker_failed, message, wire_str(text));
-        if (!channel_send(&s->port.channel, WIRE_MESSAGE(worker_failed), 0, &failed))
-                channel_flush(&s->port.channel);
+        port_failed(&s->port, "no command can be jailed: %s", *s->jail.fault ? s->jail.fault : error_text(r));
         _exit(WORKER_EXIT_HANDLER);
 }
 
