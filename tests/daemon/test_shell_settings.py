@@ -3,14 +3,15 @@ import pathlib
 import tempfile
 
 from commands import error_of, out, shell_worker, task, value_of, with_settings
-from harness import Daemon
+from harness import Daemon, eventually
 from tap import case, run
 
-ALLOW = ["echo", "/bin/cat", "head -c *", "true \"\"", "git status ...", "git log -? ...", "no-such-program", "ls [!-]*"]
+ALLOW = ["echo", "/bin/cat", "head -c ?*", "true \"\"", "printf x *", "expr ? - ...", "no-such-program",
+         "ls [!-]*"]
 ALLOWED = (["echo"], ["echo", "any", "thing"], ["/usr/bin/echo"], ["/bin/echo", "x"], ["cat", "/dev/null"], ["head", "-c", "0"],
-           ["true"], ["ls", "/usr"])
+           ["true"], ["ls", "/usr"], ["printf", "x"], ["printf", "x", "y", "z"], ["expr", "1", "-", "2", "+", "3"])
 DENIED = (["sh", "-c", "true"], ["/bin/sh"], ["./echo"], ["../bin/echo"], ["head", "-n", "1"], ["head", "-c"],
-          ["head", "-c", "1", "x"], ["true", "x"], ["git", "push"], ["no-such-program"], ["ls"], ["ls", "-l"], ["ls", "a", "b"],
+          ["head", "-c", "1", "x"], ["true", "x"], ["printf", "y"], ["printf"], ["expr", "1"], ["expr", "10", "-", "2"], ["no-such-program"], ["ls"], ["ls", "-l"], ["ls", "a", "b"],
           ["python3"], ["env", "echo"], ["eval"], ["mawk", "BEGIN {}"])
 LINES = ("echo hi", "echo 'a b' \"c\" && echo d; echo e || echo f", "echo '$HOME'", "true", "cat /dev/null\necho x",
          "'/bin/echo' x", "ec\\ho x # y")
@@ -85,6 +86,47 @@ def a_result_that_is_too_large_says_so():
         error_of(client.run(task("head -c 500000 /dev/zero | tr '\\0' '\\377'")), "RESULT_TOO_LARGE")
         assert len(out(client, "head -c 500000 /dev/zero | tr '\\0' '\\377'", encoding="bytes")) == 500000
         assert out(client, "echo fine") == "fine\n"
+
+
+@case
+def a_process_that_uses_more_time_than_it_may_is_told_so():
+    config = with_settings()
+    config["daemon"] = {"worker": {**config["daemon"]["worker"], "maxCpuTime": 1000}}
+    with Daemon(config) as daemon, daemon.client() as client:
+        error = error_of(client.run(task("echo begun; while :; do :; done"), timeout=20000), "CPU_LIMIT")
+        assert error["data"]["stdout"] == "begun\n" and error["data"]["signal"] == "SIGXCPU", error
+
+
+@case
+def many_who_follow_at_once_are_answered_without_a_worker_full_of_answers():
+    with Daemon(with_settings(maxOutputBytes="15MiB")) as daemon, daemon.client() as client:
+        running = client.submit(task("head -c 15000000 /dev/zero; echo; echo ready >&2; sleep 100"), maxAttempts=1)
+        eventually(lambda: client.call("result", id=running)["result"]["state"] == "running", "it runs")
+        followers = [daemon.client() for _ in range(30)]
+        for follower in followers:
+            follower.send("follow", id=running)
+        for follower in followers:
+            message = follower.receive()
+            assert message["event"] == "output" and message["id"] == running, message
+        pid = shell_worker(daemon)
+        assert daemon.rss(pid) < 200 << 20, daemon.rss(pid)
+        for follower in followers:
+            follower.close()
+        client.call("cancel", id=running)
+        assert out(client, "echo fine") == "fine\n" and shell_worker(daemon) == pid
+
+
+@case
+def where_no_jail_can_be_had_the_reason_is_told():
+    # As in a container that forbids namespaces.
+    forbid = ["unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_mnt_namespaces; exec \"$@\"", "sh"]
+    with Daemon(with_settings(), wrapper=forbid) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        waiting = client.submit(task(["true"]))
+        eventually(lambda: "no command can be jailed: " in client.call("why", id=waiting)["message"], "why says so")
+        assert "no command can be jailed: " in daemon.log.read_text()
+        assert client.code("6 * 7")["value"] == 42
+        client.call("cancel", id=waiting)
 
 
 raise SystemExit(run())
