@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -243,8 +244,10 @@ def run_takes_the_types_of_handlers(daemon):
     assert poppo(daemon, "run", "--type", "crc32", "--arg", '"hello"') == (0, b"%d\n" % zlib.crc32(b"hello"), b"")
     status, _, err = poppo(daemon, "run", "--type", "crc32", "--arg", "7")
     assert status == 65 and b"INVALID_TASK" in err, err
+    assert poppo(daemon, "submit", "--wait", EXAMPLES / "words.json") == (0, b'{"words":6,"longest":"not"}\n', b"")
     status, out, _ = poppo(daemon, "daemon", "status")
-    assert status == 0 and b"crc32 (plugin)" in out, out
+    assert status == 0 and b"crc32 (plugin)" in out and b"words (program)" in out, out
+    assert re.search(rb"^words\.words_counted +6$", poppo(daemon, "stats")[1], re.MULTILINE)
 
 
 SERVER = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
@@ -259,12 +262,14 @@ class Everything(Daemon):
         super().__init__(start=False)
         shutil.copytree(EXAMPLES / "modules", self.dir / "modules")
         shutil.copy(BUILD / "etc/examples/crc32.so", self.dir)
+        shutil.copy(EXAMPLES / "words.py", self.dir)
         for path in (self.dir, *self.dir.rglob("*")):
             path.chmod(path.stat().st_mode & ~0o022)
         self.write_config({"daemon": {"worker": {"minProcesses": 1, "maxProcesses": 4}},
                            "taskTypes": {"execute-module": {"roots": [str(self.dir / "modules")]},
                                          "http-request": {"allowHosts": [f"127.0.0.1:{PORT}"]},
-                                         "crc32": {"plugin": str(self.dir / "crc32.so")}}})
+                                         "crc32": {"plugin": str(self.dir / "crc32.so")},
+                                         "words": {"program": str(self.dir / "words.py"), "profile": "js"}}})
         try:
             self.start()
         except BaseException:

@@ -188,7 +188,7 @@ def literal(path):
 def examples(gen):
     texts = {name: "\n".join(hex_dump(*m) for m in messages) for name, messages in EXAMPLES.items()}
     texts["python"] = literal(gen / "protocol_example.py")
-    texts["program"] = literal(gen / "protocol_program.py")
+    texts["program"] = literal(gen.parents[1] / "etc/examples/words.py")
     return texts
 
 
