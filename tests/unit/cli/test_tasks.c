@@ -1,6 +1,8 @@
 /* The commands for the other types of tasks, and what follows them: module, http, sh, logs. */
 #include "run_poppo.h"
 
+#include "cli/output.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <pty.h>
@@ -269,6 +271,33 @@ static void test_commands_do_not_steer_the_terminal(void **state)
         finish(&fake);
 }
 
+/* U+009B steers a terminal as well; its two bytes may come in two pieces. */
+static void test_a_control_character_in_two_pieces_does_not_steer_it(void **state)
+{
+        static const char expected[] = "\xc2\\x9b[2J\xc3\xa9";
+        char seen[sizeof(expected)] = "";
+        unsigned char last = 0;
+        int master, slave;
+        FILE *terminal;
+
+        (void)state;
+        assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+        terminal = fdopen(slave, "w");
+        output_bytes(terminal, "\xc2", 1, &last);
+        output_bytes(terminal, "\x9b[2J\xc3", 5, &last);
+        output_bytes(terminal, "\xa9", 1, &last);
+        fflush(terminal);
+        for (size_t n = 0; n < sizeof(seen) - 1;) {
+                ssize_t more = read(master, seen + n, sizeof(seen) - 1 - n);
+
+                assert_true(more > 0);
+                n += (size_t)more;
+        }
+        assert_string_equal(seen, expected);
+        fclose(terminal);
+        close(master);
+}
+
 /* ---- collected files ---- */
 
 static void check_file(const char *directory, const char *name, const char *expected)
@@ -437,6 +466,7 @@ int main(void)
                 cmocka_unit_test(test_sh_prints_output_as_it_comes_and_is_interrupted),
                 cmocka_unit_test(test_sh_stops_when_nobody_takes_its_output),
                 cmocka_unit_test(test_commands_do_not_steer_the_terminal),
+                cmocka_unit_test(test_a_control_character_in_two_pieces_does_not_steer_it),
                 cmocka_unit_test(test_collected_files_are_put_into_the_directory),
                 cmocka_unit_test(test_collected_files_stay_inside_of_the_directory),
                 cmocka_unit_test(test_logs_of_a_task_that_has_ended),
