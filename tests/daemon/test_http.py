@@ -234,25 +234,6 @@ def both_kinds_of_addresses_are_used(stage):
     assert stage.value("http://both.test/six", {"projectId": "later"})["data"] == "4"
 
 
-@case
-def new_name_servers_are_used_without_a_restart(stage):
-    moved = DnsServer("127.0.0.54")
-    moved.update({**stage.names, "moved.test": [private_net.OTHER]})
-    url = stage.route("/moved", gives(b"moved", headers=["Content-Type: text/plain"])).replace("raw", "moved")
-    message = stage.error("HTTP_FAILED", url, {"projectId": "moves"})["message"]
-    assert "resolve" in message, message
-    private_net.use_nameserver("127.0.0.54")
-    try:
-        # A worker that may not read the new file asks for a successor that may, and loses no task by it.
-        records = []
-        eventually(lambda: records.append(stage.fetch(url, {"projectId": "moves"})) or records[-1]["state"] == "succeeded",
-                   "the new name server is asked")
-        assert records[-1]["value"]["data"] == "moved", records[-1]
-        assert {r["error"]["code"] for r in records[:-1]} <= {"HTTP_FAILED"}, records
-    finally:
-        private_net.use_nameserver(http_stage.RESOLVER)
-
-
 # ---- TLS ----
 
 @case
@@ -270,8 +251,13 @@ def bad_certificates_are_told_apart(stage):
         message = stage.error("HTTP_FAILED", f"https://{name}.test/", {"projectId": "tls"})["message"]
         assert any(word in message for word in words.split("|")), (name, message)
     stage.error("HTTP_FAILED", "https://old.good.test/", {"projectId": "tls"})
-    # The system's authorities do not know the test's.
+
+
+@case
+def the_systems_authorities_are_trusted_unless_there_is_a_ca_file(stage):
+    assert stage.value("https://untrusted.test/")["status"] == 200
     stage.error("HTTP_FAILED", "https://good.test/")
+    stage.error("HTTP_FAILED", "https://untrusted.test/", {"projectId": "tls"})
 
 
 @case
@@ -337,6 +323,27 @@ def what_a_task_gets_wrong_is_told_before_anything_is_sent(stage):
         record = stage.fetch(**fields)
         assert record["state"] == "failed" and record["error"]["code"] == "INVALID_TASK", record
     assert len(stage.raw.requests) == before
+
+
+# ---- the last one, since whoever comes next may meet a worker that cannot look names up any more ----
+
+@case
+def new_name_servers_are_used_without_a_restart(stage):
+    moved = DnsServer("127.0.0.54")
+    moved.update({**stage.names, "moved.test": [private_net.OTHER]})
+    url = stage.route("/moved", gives(b"moved", headers=["Content-Type: text/plain"])).replace("raw", "moved")
+    message = stage.error("HTTP_FAILED", url, {"projectId": "moves"})["message"]
+    assert "resolve" in message, message
+    private_net.use_nameserver("127.0.0.54")
+    try:
+        # A worker that may not read the new file asks for a successor that may, and loses no task by it.
+        records = []
+        eventually(lambda: records.append(stage.fetch(url, {"projectId": "moves"})) or records[-1]["state"] == "succeeded",
+                   "the new name server is asked")
+        assert records[-1]["value"]["data"] == "moved", records[-1]
+        assert {r["error"]["code"] for r in records[:-1]} <= {"HTTP_FAILED"}, records
+    finally:
+        private_net.use_nameserver(http_stage.RESOLVER)
 
 
 sys.exit(http_stage.perform(run, NAMES, with_tls=True))

@@ -127,6 +127,9 @@ class Certificates:
     def ca(self):
         return str(self.dir / "ca.pem")
 
+    def text(self, name):
+        return (self.dir / f"{name}.pem").read_text()
+
     def _openssl(self, *arguments):
         subprocess.run(["openssl", *arguments], check=True, capture_output=True, cwd=self.dir)
 
@@ -140,7 +143,7 @@ class Certificates:
 
 
 NGINX = """
-daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log;
+daemon off; master_process off; user root; pid {dir}/nginx.pid; error_log {dir}/error.log;
 events {{ worker_connections 1024; }}
 http {{
     access_log off; default_type text/plain;

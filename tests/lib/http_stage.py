@@ -64,6 +64,8 @@ def _perform(run, names, with_tls, config):
         nginx = http_servers.Nginx(directory, modern=PUBLIC, old=OTHER) if with_tls else None
         config = {**CONFIG, **(config or {})}
         if nginx:
+            # The machine trusts somebody; the project tls trusts somebody else.
+            private_net.replace("/etc/ssl/certs/ca-certificates.crt", nginx.certificates.text("stranger"))
             config["projects"] = {"tls": {"caFile": nginx.certificates.ca}, "broken-ca": {"caFile": "/etc/hosts"}}
         with Daemon(config) as daemon:
             try:
