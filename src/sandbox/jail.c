@@ -19,6 +19,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#define FIRST_USER_NAMESPACE 0xeffffffdu /* the number that the kernel gives it */
+
 /* Beyond what accounts, containers and dynamic users have. */
 enum { UIDS = 0x70000000, SLOT_BITS = 16, MASTER_BITS = 12 };
 
@@ -131,6 +133,7 @@ static int enter(struct jail *j)
                 return jail_fail(j, -errno, "/proc/self/ns/mnt");
         j->ipc = jail_namespace_of_self("ipc");
         j->network = jail_namespace_of_self("net");
+        j->contained = jail_namespace_of_self("user") != FIRST_USER_NAMESPACE;
         j->entered = true;
         return 0;
 }

@@ -48,7 +48,8 @@ struct jail_spec {
 struct jail {
         struct jail_spec spec; /* filter is the caller's */
         bool entered;          /* namespaces for good */
-        bool user_namespace;
+        bool user_namespace;   /* entered */
+        bool contained;        /* this or another one: the kernel then is stricter about /proc */
         uid_t uid;
         gid_t gid;
         ino_t ipc, network;          /* namespaces of the machine, to tell others from */

@@ -19,6 +19,33 @@
  * capabilities. */
 enum { MAPPED_ID = 1000, CAPS_MAX = 64 };
 
+/* In a container that knows few users a slot's user is one of these. */
+enum { FEW_FIRST = 50000, FEW = 10000 };
+
+static void close_file(FILE **f)
+{
+        if (*f)
+                fclose(*f);
+}
+
+static bool is_known(const char *map, unsigned int id)
+{
+        CLEANUP(close_file) FILE *f = fopen(map, "re");
+        unsigned int inside, outside, n;
+
+        while (f && fscanf(f, "%u %u %u", &inside, &outside, &n) == 3)
+                if (id >= inside && id - inside < n)
+                        return true;
+        return false;
+}
+
+static uid_t known_user(uid_t wanted)
+{
+        if (!wanted || (is_known("/proc/self/uid_map", wanted) && is_known("/proc/self/gid_map", wanted)))
+                return wanted;
+        return FEW_FIRST + wanted % FEW;
+}
+
 static int write_text(const char *path, const char *text)
 {
         CLEANUP(cleanup_close) int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -65,7 +92,7 @@ static int enter(struct jail *j)
         int r = 0;
 
         write_text("/proc/self/oom_score_adj", "1000");
-        j->uid = j->gid = j->spec.uid;
+        j->uid = j->gid = known_user(j->spec.uid);
         if (geteuid() || !j->uid || unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
                 r = enter_user_namespace(j);
         /* What the jailer mounts is its own, but what the machine unmounts is not held. */

@@ -102,8 +102,8 @@ static int mount_disk(struct init *i)
         return move_mount(i->disk, "", AT_FDCWD, JAIL_DISK, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* Of the pid namespace, and the tree's own processes only. In a user namespace the machine's was there up to
- * now. */
+/* Of the pid namespace, and the tree's own processes only. Where it had to be, the machine's was there up
+ * to now. */
 static int mount_proc(struct init *i)
 {
         CLEANUP(cleanup_close) int fs = fsopen("proc", FSOPEN_CLOEXEC);
@@ -114,7 +114,7 @@ static int mount_proc(struct init *i)
                 return -errno;
         tree = fsmount(fs, FSMOUNT_CLOEXEC,
                 MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-        if (tree < 0 || (i->jail->user_namespace && umount2("/proc", MNT_DETACH) < 0) ||
+        if (tree < 0 || (i->jail->contained && umount2("/proc", MNT_DETACH) < 0) ||
                 move_mount(tree, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return -errno;
         return 0;

@@ -170,7 +170,7 @@ static int take_sources(struct builder *b)
 
         /* As it is and whole: the kernel lets a user namespace mount a /proc of its own only beside such a
          * one. */
-        if (!r && b->jail->user_namespace)
+        if (!r && b->jail->contained)
                 r = take(b, "/proc", 0);
         if (!r)
                 r = TAKE_ALL(b, etc_dirs, LOOK);

@@ -3,7 +3,7 @@ import pathlib
 import tempfile
 
 from commands import error_of, out, shell_worker, task, value_of, with_settings
-from harness import Daemon
+from harness import Daemon, eventually
 from tap import case, run
 
 ALLOW = ["echo", "/bin/cat", "head -c *", "true \"\"", "git status ...", "git log -? ...", "no-such-program", "ls [!-]*"]
@@ -85,6 +85,28 @@ def a_result_that_is_too_large_says_so():
         error_of(client.run(task("head -c 500000 /dev/zero | tr '\\0' '\\377'")), "RESULT_TOO_LARGE")
         assert len(out(client, "head -c 500000 /dev/zero | tr '\\0' '\\377'", encoding="bytes")) == 500000
         assert out(client, "echo fine") == "fine\n"
+
+
+@case
+def a_process_that_uses_more_time_than_it_may_is_told_so():
+    config = with_settings()
+    config["daemon"] = {"worker": {**config["daemon"]["worker"], "maxCpuTime": 1000}}
+    with Daemon(config) as daemon, daemon.client() as client:
+        error = error_of(client.run(task("echo begun; while :; do :; done"), timeout=20000), "CPU_LIMIT")
+        assert error["data"]["stdout"] == "begun\n" and error["data"]["signal"] == "SIGXCPU", error
+
+
+@case
+def where_no_jail_can_be_had_the_reason_is_told():
+    # As in a container that forbids namespaces.
+    forbid = ["unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_mnt_namespaces; exec \"$@\"", "sh"]
+    with Daemon(with_settings(), wrapper=forbid) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        waiting = client.submit(task(["true"]))
+        eventually(lambda: "no command can be jailed: " in client.call("why", id=waiting)["message"], "why says so")
+        assert "no command can be jailed: " in daemon.log.read_text()
+        assert client.code("6 * 7")["value"] == 42
+        client.call("cancel", id=waiting)
 
 
 raise SystemExit(run())

@@ -3,7 +3,8 @@
 
 #include "sandbox/jail.h"
 
-enum who { ROOT, NOBODY };
+/* CONTAINED: root of a user namespace with 65536 users, as containers have it. */
+enum who { ROOT, NOBODY, CONTAINED };
 
 struct visit {
         enum who who;

@@ -324,6 +324,27 @@ static void a_tree_has_a_number_of_processes(void **state)
         assert_int_equal(v->said[0], v->spec.processes - 1);
 }
 
+static void reopen(struct jail_tree *t)
+{
+        static const char *const paths[] = {"/var/lib/dpkg", NULL};
+        struct jail_spec spec = t->jail->spec;
+
+        spec.paths = paths;
+        spec.network = true;
+        /* The tree is made in the root of the second time. */
+        if (jail_open(t->jail, &spec))
+                _exit(1);
+}
+
+static void a_container_with_few_users_is_enough(void **state)
+{
+        struct visit *v = *state;
+
+        assert_says(v, "id -u | cut -c1; [ $(id -u) -lt 65536 ]; echo $?; id -un", "5\n0\ntask\n");
+        v->before = reopen;
+        assert_says(v, "ls /var/lib", "dpkg\n");
+}
+
 /* ---- its network ---- */
 
 static int listener(uint16_t *port)
@@ -367,18 +388,6 @@ static void the_machines_network_is_there_only_if_allowed(void **state)
 }
 
 /* ---- a jail that is opened again ---- */
-
-static void reopen(struct jail_tree *t)
-{
-        static const char *const paths[] = {"/var/lib/dpkg", NULL};
-        struct jail_spec spec = t->jail->spec;
-
-        spec.paths = paths;
-        spec.network = true;
-        /* The tree is made in the root of the second time. */
-        if (jail_open(t->jail, &spec))
-                _exit(1);
-}
 
 static void a_jail_is_opened_again_with_other_paths(void **state)
 {
@@ -525,7 +534,7 @@ static int close_visit(void **state)
         return 0;
 }
 
-static const enum who root = ROOT, nobody = NOBODY;
+static const enum who root = ROOT, nobody = NOBODY, contained = CONTAINED;
 
 #define BOTH(test)                                                                                           \
         {#test "_as_root", test, open_visit, close_visit, (void *)&root},                                    \
@@ -554,6 +563,8 @@ int main(void)
                 BOTH(a_tree_has_a_number_of_processes),
                 BOTH(the_machines_network_is_there_only_if_allowed),
                 BOTH(a_jail_is_opened_again_with_other_paths),
+                {"a_container_with_few_users_is_enough", a_container_with_few_users_is_enough, open_visit,
+                        close_visit, (void *)&contained},
                 BOTH(every_layer_is_probed),
                 BOTH(a_layer_with_a_hole_is_no_longer_enforced),
                 BOTH(the_filter_of_the_profile_holds),
