@@ -64,6 +64,11 @@ static bool look_up(const char *name, const char *path, char out[static PATH_MAX
 
 /* ---- rules ---- */
 
+static bool is_rest(const char *pattern)
+{
+        return !strcmp(pattern, "*") || !strcmp(pattern, "...");
+}
+
 static int read_rule(struct allow_rule *rule, char *text)
 {
         char found[PATH_MAX], *rest = text, *executable = strsep(&rest, " ");
@@ -75,7 +80,7 @@ static int read_rule(struct allow_rule *rule, char *text)
         for (char *word; (word = strsep(&rest, " "));)
                 if (*word)
                         rule->patterns[rule->n++] = word;
-        rule->any = !rule->n || !strcmp(rule->patterns[rule->n - 1], "...");
+        rule->any = !rule->n || is_rest(rule->patterns[rule->n - 1]);
         if (rule->n && (rule->any || (rule->n == 1 && !strcmp(rule->patterns[0], "\"\""))))
                 rule->n--;
         if (!look_up(executable, JAIL_PATH, found))

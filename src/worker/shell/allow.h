@@ -2,11 +2,11 @@
  * Which commands may run. A rule is "EXECUTABLE [PATTERN...]", its parts separated by spaces:
  *
  *   EXECUTABLE   an absolute path, or a name that is looked up in JAIL_PATH. It must be there when the
- * settings come: a rule whose executable is missing then allows nothing. Directories on its path may be
- * links, but what the name itself links to does not count: /bin/ls and ls are one, awk and the mawk behind it
- * are two. PATTERN      as fnmatch(3) has them, for one argument each: the first for the first argument, and
- * so on, and there must be as many arguments as patterns. * and ? stand for any character, the slash as well.
- *   ...          as the last one: any further arguments, or none
+ * settings come: a rule whose executable is missing allows nothing. Directories on its path may be links, but
+ * what the name itself links to does not count: /bin/ls and ls are one, awk and the mawk behind it are two.
+ *   PATTERN      as fnmatch(3) has them, for one argument each: the first for the first argument, and so on;
+ *                there must be as many arguments as patterns. A * or ? stands for a slash as well.
+ *   * or ...     as the last one: any further arguments, or none
  *   ""           as the only one: no arguments
  *
  * A rule without patterns allows any arguments. Without a single rule everything may run: the jail stands
