@@ -294,12 +294,12 @@ static void read_reports(int line, struct jail_end *end)
 
 int jail_tree_wait(struct jail_tree *t, struct jail_end *end)
 {
-        int r = 0;
+        int r;
 
         *end = (struct jail_end){.how = JAIL_UNKNOWN};
-        while (wait4(t->pid, NULL, 0, &end->used) < 0)
-                if (errno != EINTR)
-                        r = -errno;
+        do {
+                r = wait4(t->pid, NULL, 0, &end->used) < 0 ? -errno : 0;
+        } while (r == -EINTR);
         t->pid = 0;
         read_reports(t->line, end);
         cleanup_close(&t->pidfd);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 /* In a user namespace the tree has this number, whatever the user's own is. Never 0: an exec would give
@@ -116,6 +117,8 @@ int jail_identity_enter(struct jail *j)
 {
         int dumpable = prctl(PR_GET_DUMPABLE), r;
 
+        /* What is made from now on is for trees, whatever the supervisor's own files are like. */
+        umask(022);
         if (prctl(PR_SET_DUMPABLE, 1) < 0)
                 return jail_fail(j, -errno, "PR_SET_DUMPABLE");
         r = enter(j);

@@ -98,6 +98,25 @@ def a_process_that_uses_more_time_than_it_may_is_told_so():
 
 
 @case
+def many_who_follow_at_once_are_answered_without_a_worker_full_of_answers():
+    with Daemon(with_settings(maxOutputBytes="15MiB")) as daemon, daemon.client() as client:
+        running = client.submit(task("head -c 15000000 /dev/zero; echo; echo ready >&2; sleep 100"), maxAttempts=1)
+        eventually(lambda: client.call("result", id=running)["result"]["state"] == "running", "it runs")
+        followers = [daemon.client() for _ in range(30)]
+        for follower in followers:
+            follower.send("follow", id=running)
+        for follower in followers:
+            message = follower.receive()
+            assert message["event"] == "output" and message["id"] == running, message
+        pid = shell_worker(daemon)
+        assert daemon.rss(pid) < 200 << 20, daemon.rss(pid)
+        for follower in followers:
+            follower.close()
+        client.call("cancel", id=running)
+        assert out(client, "echo fine") == "fine\n" and shell_worker(daemon) == pid
+
+
+@case
 def where_no_jail_can_be_had_the_reason_is_told():
     # As in a container that forbids namespaces.
     forbid = ["unshare", "-Ur", "sh", "-c", "echo 0 > /proc/sys/user/max_mnt_namespaces; exec \"$@\"", "sh"]

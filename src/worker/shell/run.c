@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "worker/shell/files.h"
 
 #include <errno.h>
@@ -73,7 +74,8 @@ int run_start(struct run *r, struct jail *j, struct request *q, size_t max_outpu
                 run_fini(r);
                 return e;
         }
-        snprintf(r->name, sizeof(r->name), "%s", q->argv.items[0]);
+        snprintf(r->name, sizeof(r->name), "%s", q->script ? "the command" : q->argv.items[0]);
+        utf8_repair(r->name);
         r->encoding = q->encoding;
         r->collect = q->collect;
         q->collect = (struct strings){0};

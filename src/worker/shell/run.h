@@ -12,12 +12,12 @@ enum { RUN_STDOUT, RUN_STDERR, RUN_STREAMS };
 struct run {
         bool active;
         uint32_t seq;
-        bool followed;
+        bool followed, refollow; /* refollow: from the first byte, as soon as there is room */
         struct jail_tree tree;
         struct capture streams[RUN_STREAMS];
         struct strings collect;
         enum encoding encoding;
-        char name[128]; /* of the executable, for messages */
+        char name[128]; /* of what is run, for messages */
         uint64_t timeout_ms;
         int64_t deadline, kill_at; /* monotonic; INT64_MAX: never */
         enum wire_code stopped;    /* WIRE_OK: by nobody but itself */

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "sandbox/instrument.h"
 #include "sandbox/jail_probe.h"
 #include "wire/exits.h"
@@ -88,9 +89,10 @@ static void reply(struct shell *s, uint32_t seq)
         outcome_reset(&s->outcome);
 }
 
-static void refuse(struct shell *s, uint32_t seq, int r, const struct wire_refusal *why)
+static void refuse(struct shell *s, uint32_t seq, int r, struct wire_refusal *why)
 {
         outcome_reset(&s->outcome);
+        utf8_repair(why->message);
         if (r > 0)
                 outcome_fail(&s->outcome, why->code, "%s", why->message);
         else
@@ -117,13 +119,14 @@ static int start(struct shell *s, struct bytes task, struct wire_refusal *why)
 static void on_run(struct port *p, uint32_t seq, const struct wire_worker_run *body)
 {
         struct shell *s = shell_of(p);
-        struct wire_refusal why;
+        struct wire_refusal why = {0};
         int r;
 
         if (s->run.active)
                 _exit(WORKER_EXIT_PROTOCOL);
         s->run.seq = seq;
         s->run.followed = body->follow;
+        s->run.refollow = false;
         s->run.timeout_ms = body->timeout;
         s->run.deadline = body->timeout ? clock_now() + (int64_t)body->timeout * NS_PER_MS : INT64_MAX;
         r = start(s, body->task, &why);
@@ -139,16 +142,12 @@ static void on_cancel(struct port *p, uint32_t seq)
                 run_stop(&s->run, WIRE_CANCELLED);
 }
 
-/* From the first byte on, whoever has seen some of it before. */
 static void on_follow(struct port *p, uint32_t seq)
 {
         struct shell *s = shell_of(p);
 
-        if (!s->run.active || s->run.seq != seq)
-                return;
-        s->run.followed = true;
-        for (int i = 0; i < RUN_STREAMS; i++)
-                port_output(p, seq, (enum wire_stream)i, 0, buf_bytes(&s->run.streams[i].kept));
+        if (s->run.active && s->run.seq == seq)
+                s->run.refollow = true;
 }
 
 static const struct port_ops ops = {
@@ -165,20 +164,29 @@ static void read_stream(struct shell *s, int i)
                 port_output(&s->port, s->run.seq, (enum wire_stream)i, buf_size(&c->kept) - kept.len, kept);
 }
 
+/* From the first byte on, whoever has seen some of it before. Many who come at once are answered once. */
+static void follow_again(struct shell *s)
+{
+        s->run.refollow = false;
+        s->run.followed = true;
+        for (int i = 0; i < RUN_STREAMS; i++)
+                port_output(&s->port, s->run.seq, (enum wire_stream)i, 0, buf_bytes(&s->run.streams[i].kept));
+}
+
 /* What was still in the pipes is said before the reply. */
 static void finish(struct shell *s)
 {
-        size_t seen[RUN_STREAMS];
-
         for (int i = 0; i < RUN_STREAMS; i++) {
                 struct capture *c = &s->run.streams[i];
+                size_t seen = buf_size(&c->kept);
 
-                seen[i] = buf_size(&c->kept);
                 capture_end(c);
-                if (s->run.followed)
-                        port_output(&s->port, s->run.seq, (enum wire_stream)i, seen[i],
-                                (struct bytes){buf_head(&c->kept) + seen[i], buf_size(&c->kept) - seen[i]});
+                if (s->run.followed && !s->run.refollow)
+                        port_output(&s->port, s->run.seq, (enum wire_stream)i, seen,
+                                (struct bytes){buf_head(&c->kept) + seen, buf_size(&c->kept) - seen});
         }
+        if (s->run.refollow)
+                follow_again(s);
         run_finish(&s->run, &s->outcome);
         reply(s, s->run.seq);
 }
@@ -199,11 +207,13 @@ static void turn(struct shell *s)
 {
         struct pollfd fds[POLLED] = {
                 [CHANNEL] = {.fd = s->port.channel.fd, .events = port_events(&s->port)}, [TREE] = {.fd = -1}};
-        bool held = s->run.followed && port_backlog(&s->port) > BACKLOG_MAX;
+        bool held = (s->run.followed || s->run.refollow) && port_backlog(&s->port) > BACKLOG_MAX;
         int64_t due = INT64_MAX;
 
         if (s->run.active) {
                 due = run_tick(&s->run, clock_now());
+                if (s->run.refollow && !held)
+                        follow_again(s);
                 fds[TREE] = (struct pollfd){.fd = s->run.tree.pidfd, .events = POLLIN};
         }
         for (int i = 0; i < RUN_STREAMS; i++)

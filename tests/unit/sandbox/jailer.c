@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -146,7 +147,8 @@ static void be_jailer(struct visit *v)
         struct jail j;
 
         become(v->who);
-        /* As a worker is. */
+        /* As a worker may be. */
+        umask(077);
         prctl(PR_SET_DUMPABLE, 0);
         jail_init(&j);
         v->error = jail_open(&j, &v->spec);
