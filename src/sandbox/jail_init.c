@@ -25,13 +25,11 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { NOT_FOUND = 127, NOT_RUN = 126, HIGH_FD = 64 };
+enum { NOT_FOUND = 127, NOT_RUN = 126 };
 
 struct init {
-        const struct jail *jail;
-        const struct jail_command *command;
-        int disk, net, line, signals;
-        int fds[JAIL_FDS_MAX];
+        struct jail_entry entry;
+        int signals;
 };
 
 static void report(const struct init *i, enum jail_word word, int value, const char *what)
@@ -39,7 +37,7 @@ static void report(const struct init *i, enum jail_word word, int value, const c
         struct jail_report r = {.word = word, .value = value};
 
         snprintf(r.what, sizeof(r.what), "%s", what);
-        send(i->line, &r, sizeof(r), MSG_NOSIGNAL);
+        send(i->entry.line, &r, sizeof(r), MSG_NOSIGNAL);
 }
 
 static _Noreturn void give_up(const struct init *i, enum jail_word word, int r, const char *what)
@@ -48,198 +46,18 @@ static _Noreturn void give_up(const struct init *i, enum jail_word word, int r, 
         _exit(r == -ENOENT ? NOT_FOUND : NOT_RUN);
 }
 
-/* ---- the layers of the namespaces ---- */
-
-static int raise_fd(int *fd)
-{
-        int high = *fd < 0 ? -1 : fcntl(*fd, F_DUPFD_CLOEXEC, HIGH_FD);
-
-        if (*fd >= 0 && high < 0)
-                return -errno;
-        *fd = high;
-        return 0;
-}
-
-static int by_number(const void *a, const void *b)
-{
-        return *(const int *)a - *(const int *)b;
-}
-
-/* What is needed moves up, and everything else is closed: the jailer's channel, other trees' lines. */
-static int close_others(struct init *i)
-{
-        int *needed[JAIL_FDS_MAX + 4] = {&i->disk, &i->net, &i->line}, kept[JAIL_FDS_MAX + 4];
-        size_t n = 3;
-        int from = 0;
-
-        for (int k = 0; k < i->command->n_fds; k++)
-                needed[n++] = &i->fds[k];
-        for (size_t k = 0; k < n; k++) {
-                int r = raise_fd(needed[k]);
-
-                if (r)
-                        return r;
-                kept[k] = *needed[k];
-        }
-        qsort(kept, n, sizeof(*kept), by_number);
-        for (size_t k = 0; k < n; k++) {
-                if (kept[k] > from && syscall(SYS_close_range, from, kept[k] - 1, 0) < 0)
-                        return -errno;
-                from = kept[k] + 1;
-        }
-        return syscall(SYS_close_range, from, UINT_MAX, 0) < 0 ? -errno : 0;
-}
-
-static int enter_network(struct init *i)
-{
-        if (i->jail->spec.network)
-                return 0;
-        return setns(i->net, CLONE_NEWNET) < 0 ? -errno : 0;
-}
-
-static int mount_disk(struct init *i)
-{
-        return move_mount(i->disk, "", AT_FDCWD, JAIL_DISK, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
-}
-
-/* Of the pid namespace, and the tree's own processes only. Where it had to be, the machine's was there up
- * to now. */
-static int mount_proc(struct init *i)
-{
-        CLEANUP(cleanup_close) int fs = fsopen("proc", FSOPEN_CLOEXEC);
-        CLEANUP(cleanup_close) int tree = -1;
-
-        if (fs < 0 || fsconfig(fs, FSCONFIG_SET_STRING, "hidepid", "invisible", 0) < 0 ||
-                fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                return -errno;
-        tree = fsmount(fs, FSMOUNT_CLOEXEC,
-                MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-        if (tree < 0 || (i->jail->contained && umount2("/proc", MNT_DETACH) < 0) ||
-                move_mount(tree, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) < 0)
-                return -errno;
-        return 0;
-}
-
-/* Keys belong to no namespace. All of /proc is read-only already, and most of what tells of the machine is
- * root's. */
-static int mask_proc(struct init *i)
-{
-        static const char *const masked[] = {"/proc/keys", "/proc/key-users"};
-
-        (void)i;
-        for (size_t k = 0; k < sizeof(masked) / sizeof(masked[0]); k++)
-                if (mount("/dev/null", masked[k], NULL, MS_BIND, NULL) < 0 && errno != ENOENT)
-                        return -errno;
-        return 0;
-}
-
-static int make_way(const char *path, bool is_dir)
-{
-        char way[PATH_MAX];
-        int fd;
-
-        snprintf(way, sizeof(way), "%s", path);
-        for (char *slash = strchr(way + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                *slash = '\0';
-                if (mkdir(way, 0755) < 0 && errno != EEXIST)
-                        return -errno;
-                *slash = '/';
-        }
-        if (is_dir)
-                return mkdir(way, 0755) < 0 && errno != EEXIST ? -errno : 0;
-        fd = open(way, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0444);
-        if (fd < 0)
-                return -errno;
-        close(fd);
-        return 0;
-}
-
-/* The paths that lie in the private directory. */
-static int show_below(struct init *i)
-{
-        for (size_t k = 0; k < i->jail->n_below; k++) {
-                CLEANUP(cleanup_close) int tree = -1;
-                char at[32];
-                struct stat st;
-                int r;
-
-                snprintf(at, sizeof(at), "/below/%zu", k);
-                tree = open_tree(AT_FDCWD, at, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-                if (tree < 0 || fstat(tree, &st) < 0)
-                        return -errno;
-                r = make_way(i->jail->below[k], S_ISDIR(st.st_mode));
-                if (r)
-                        return r;
-                if (move_mount(tree, "", AT_FDCWD, i->jail->below[k], MOVE_MOUNT_F_EMPTY_PATH) < 0)
-                        return -errno;
-        }
-        return 0;
-}
-
-static int drop_identity(struct init *i)
-{
-        return jail_identity_drop(i->jail);
-}
-
-/* The signal comes only for a death from now on; one that was before shows on the line. */
-static int follow_jailer(struct init *i)
-{
-        struct pollfd line = {.fd = i->line};
-
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-                return -errno;
-        return poll(&line, 1, 0) > 0 && line.revents & (POLLHUP | POLLERR) ? -ESRCH : 0;
-}
-
-/* This process is the tree's user, but nothing in the tree may look into it. */
-static int lock_itself(struct init *i)
-{
-        (void)i;
-        if (prctl(PR_SET_DUMPABLE, 0) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return -errno;
-        return 0;
-}
-
-static int watch_children(struct init *i)
-{
-        sigset_t child;
-
-        sigemptyset(&child);
-        sigaddset(&child, SIGCHLD);
-        if (sigprocmask(SIG_SETMASK, &child, NULL) < 0)
-                return -errno;
-        i->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-        return i->signals < 0 ? -errno : 0;
-}
-
-static const struct step {
-        const char *what;
-        int (*take)(struct init *);
-} steps[] = {
-        {"closing what is the jailer's", close_others},
-        {"the network namespace", enter_network},
-        {"the private directory", mount_disk},
-        {"/proc", mount_proc},
-        {"masking /proc", mask_proc},
-        {"paths in the private directory", show_below},
-        {"dropping all privileges", drop_identity},
-        {"the jailer's death", follow_jailer},
-        {"no new privileges", lock_itself},
-        {"waiting for children", watch_children},
-};
-
 /* ---- the command ---- */
 
 static int take_descriptors(struct init *i)
 {
-        int n = i->command->n_fds;
+        int n = i->entry.command->n_fds;
 
         for (int k = 0; k < n; k++) {
-                int from = i->fds[k] >= 0 ? i->fds[k] : open("/dev/null", O_RDWR);
+                int from = i->entry.fds[k] >= 0 ? i->entry.fds[k] : open("/dev/null", O_RDWR);
 
                 if (from < 0 || (from != k && dup2(from, k) < 0))
                         return -errno;
-                if (i->fds[k] < 0 && from != k)
+                if (i->entry.fds[k] < 0 && from != k)
                         close(from);
         }
         return syscall(SYS_close_range, n, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
@@ -287,7 +105,7 @@ static int execute(const struct jail_command *c)
 
 static _Noreturn void become_command(struct init *i)
 {
-        const struct jail_command *c = i->command;
+        const struct jail_command *c = i->entry.command;
         int r;
 
         reset_signals();
@@ -297,10 +115,10 @@ static _Noreturn void become_command(struct init *i)
                 give_up(i, JAIL_SETUP_FAILED, r, "the command's descriptors");
         if (chdir(c->cwd ? c->cwd : JAIL_WORK) < 0)
                 give_up(i, JAIL_SETUP_FAILED, -errno, "the command's directory");
-        r = jail_limits_set(i->jail);
+        r = jail_limits_set(i->entry.jail);
         if (r)
                 give_up(i, JAIL_SETUP_FAILED, r, "the command's limits");
-        if (i->jail->spec.filter && (r = filter_load(i->jail->spec.filter)))
+        if (i->entry.jail->spec.filter && (r = filter_load(i->entry.jail->spec.filter)))
                 give_up(i, JAIL_SETUP_FAILED, r, "the system call filter");
         if (c->call) {
                 syscall(SYS_close_range, c->n_fds, UINT_MAX, 0);
@@ -314,7 +132,7 @@ static _Noreturn void become_command(struct init *i)
  * itself. */
 static pid_t start_command(struct init *i)
 {
-        pid_t pid = i->command->call ? fork() : vfork();
+        pid_t pid = i->entry.command->call ? fork() : vfork();
 
         if (!pid)
                 become_command(i);
@@ -322,6 +140,18 @@ static pid_t start_command(struct init *i)
 }
 
 /* ---- reaping ---- */
+
+static int watch_children(struct init *i)
+{
+        sigset_t child;
+
+        sigemptyset(&child);
+        sigaddset(&child, SIGCHLD);
+        if (sigprocmask(SIG_SETMASK, &child, NULL) < 0)
+                return -errno;
+        i->signals = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+        return i->signals < 0 ? -errno : 0;
+}
 
 /* True when the command is among those that have ended. */
 static bool reap(pid_t command, int *status)
@@ -339,7 +169,7 @@ static bool reap(pid_t command, int *status)
 
 static void wait_for(const struct init *i, pid_t command, int *status)
 {
-        struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->line, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->entry.line, .events = POLLIN}};
 
         while (!reap(command, status)) {
                 struct signalfd_siginfo info;
@@ -366,23 +196,24 @@ static void end_all(pid_t command, int *status)
 
 _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line)
 {
-        struct init i = {.jail = t->jail, .command = c, .disk = t->disk, .net = t->jail->net, .line = line};
-        int status = SIGKILL;
+        struct init i = {
+                .entry = {.jail = t->jail, .command = c, .disk = t->disk, .net = t->jail->net, .line = line}};
+        const char *what = "waiting for children";
+        int status = SIGKILL, r;
         pid_t command;
 
         prctl(PR_SET_NAME, "poppod-jail");
-        memcpy(i.fds, c->fds, sizeof(i.fds));
-        for (size_t k = 0; k < sizeof(steps) / sizeof(steps[0]); k++) {
-                int r = steps[k].take(&i);
-
-                if (r)
-                        give_up(&i, JAIL_SETUP_FAILED, r, steps[k].what);
-        }
+        memcpy(i.entry.fds, c->fds, sizeof(i.entry.fds));
+        r = jail_enter(&i.entry, &what);
+        if (!r)
+                r = watch_children(&i);
+        if (r)
+                give_up(&i, JAIL_SETUP_FAILED, r, what);
         command = start_command(&i);
         if (command < 0)
                 give_up(&i, JAIL_SETUP_FAILED, -errno, "a process for the command");
         for (int k = 0; k < c->n_fds; k++)
-                cleanup_close(&i.fds[k]);
+                cleanup_close(&i.entry.fds[k]);
         wait_for(&i, command, &status);
         end_all(command, &status);
         report(&i, JAIL_ENDED, status, "");

@@ -30,5 +30,17 @@ int jail_limits_set(const struct jail *j);
 /* Whether they read back as they should be. */
 bool jail_limits_hold(const struct jail *j);
 
+/* What a tree's first process brings along. */
+struct jail_entry {
+        const struct jail *jail;
+        const struct jail_command *command;
+        int disk, net, line;
+        int fds[JAIL_FDS_MAX]; /* as in the command */
+};
+
+/* Lays all layers but the command's own around the calling process, and closes what is the jailer's.
+ * Negative: *what was the step that failed. */
+int jail_enter(struct jail_entry *e, const char **what);
+
 /* In a new tree's first process. */
 _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line);

@@ -4,6 +4,7 @@
  * each tree gets a copy of that namespace, which is cheap because little is mounted in it.
  */
 #include "sandbox/jail_private.h"
+#include "sandbox/jail_view.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -21,16 +22,10 @@
 /* Covered while the root is built on it, and let go with the old root. */
 #define BASE "/usr"
 
-enum { SHOWN_MAX = JAIL_PATHS_MAX + 32, COPY_MAX = 4 * 1024 * 1024 };
+enum { COPY_MAX = 4 * 1024 * 1024 };
 
-#define LOOK (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV)
-#define DEVICE (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC)
+#define FIXED (MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC)
 
-/* Programs and libraries; where the distribution has a link, the root has the same. */
-static const char *const system_dirs[] = {"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"};
-/* Of /etc: where links to programs lead, and whom TLS trusts (never the private keys beside that). */
-static const char *const etc_dirs[] = {"/etc/alternatives", "/etc/ssl/certs"};
-static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
 /* Copied, since a mount costs every tree a little: the loader's index, the time zone, and tables that
  * programs read. */
 static const char *const etc_files[] = {"/etc/ld.so.cache", "/etc/localtime", "/etc/timezone",
@@ -47,136 +42,15 @@ static const struct link {
         {"dev/stderr", "/proc/self/fd/2"}, {"etc/os-release", "../usr/lib/os-release"},
         {"etc/mtab", "/proc/self/mounts"}};
 
-/* A mount that was taken from the machine and has no place yet, or a link that is to be made again. */
-struct shown {
-        char at[PATH_MAX];
-        char link[PATH_MAX]; /* empty: a mount */
-        int tree;
-        bool is_dir;
-};
-
 struct builder {
         struct jail *jail;
         int root;
-        struct shown *shown;
-        size_t n_shown;
+        struct jail_view *view;
 };
 
 static int fail(struct builder *b, int r, const char *what)
 {
         return jail_fail(b->jail, r, what);
-}
-
-/* ---- taking from the machine ---- */
-
-static struct shown *add_shown(struct builder *b, const char *at)
-{
-        struct shown *s = &b->shown[b->n_shown];
-
-        if (b->n_shown == SHOWN_MAX || strlen(at) >= sizeof(s->at))
-                return NULL;
-        b->n_shown++;
-        *s = (struct shown){.tree = -1};
-        snprintf(s->at, sizeof(s->at), "%s", at);
-        return s;
-}
-
-/* -ENOENT is the caller's to judge. */
-static int take(struct builder *b, const char *from, uint64_t attributes)
-{
-        CLEANUP(cleanup_close)
-        int tree = open_tree(AT_FDCWD, from, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-        struct mount_attr attr = {.attr_set = attributes};
-        struct shown *s;
-        struct stat st;
-
-        if (tree < 0)
-                return errno == ENOENT ? -ENOENT : fail(b, -errno, from);
-        if (fstat(tree, &st) < 0 || (attributes && mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE,
-                                                           &attr, sizeof(attr)) < 0))
-                return fail(b, -errno, from);
-        s = add_shown(b, from);
-        if (!s)
-                return fail(b, -ENAMETOOLONG, from);
-        s->tree = TAKE_FD(tree);
-        s->is_dir = S_ISDIR(st.st_mode);
-        return 0;
-}
-
-static int take_link(struct builder *b, const char *from, const char *to)
-{
-        struct shown *s = add_shown(b, from);
-
-        if (!s)
-                return fail(b, -ENAMETOOLONG, from);
-        snprintf(s->link, sizeof(s->link), "%s", to);
-        return 0;
-}
-
-/* No machine has all of them. */
-static int take_all(struct builder *b, const char *const *list, size_t n, uint64_t attributes)
-{
-        for (size_t i = 0; i < n; i++) {
-                char to[PATH_MAX];
-                ssize_t len = readlink(list[i], to, sizeof(to) - 1);
-                int r;
-
-                to[len > 0 ? len : 0] = '\0';
-                r = len > 0 ? take_link(b, list[i], to) : take(b, list[i], attributes);
-                if (r && r != -ENOENT)
-                        return r;
-        }
-        return 0;
-}
-
-#define TAKE_ALL(b, list, attributes) take_all(b, list, sizeof(list) / sizeof((list)[0]), attributes)
-
-static bool lies_in(const char *path, const char *dir)
-{
-        size_t n = strlen(dir);
-
-        return !strncmp(path, dir, n) && (path[n] == '/' || !path[n]);
-}
-
-/* What is there for every jail cannot be a path of one. */
-static bool may_be_shown(const char *path)
-{
-        static const char *const own[] = {"/proc", "/dev", "/sys", "/below"};
-
-        for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-                if (lies_in(path, own[i]))
-                        return false;
-        return path[0] == '/' && path[1] && strcmp(path, "/tmp") && strcmp(path, "/var/tmp") &&
-               strcmp(path, JAIL_DISK) && strcmp(path, "/etc") && !strstr(path, "/..");
-}
-
-static int take_paths(struct builder *b)
-{
-        int r = 0;
-
-        for (const char *const *p = b->jail->spec.paths; p && *p && !r; p++) {
-                if (!may_be_shown(*p))
-                        return fail(b, -EINVAL, *p);
-                r = take(b, *p, LOOK);
-                if (r == -ENOENT)
-                        return fail(b, r, *p);
-        }
-        return r;
-}
-
-static int take_sources(struct builder *b)
-{
-        int r = TAKE_ALL(b, system_dirs, LOOK);
-
-        /* As it is and whole: the kernel lets a user namespace mount a /proc of its own only beside such a
-         * one. */
-        if (!r && b->jail->contained)
-                r = take(b, "/proc", 0);
-        if (!r)
-                r = TAKE_ALL(b, etc_dirs, LOOK);
-        if (!r)
-                r = TAKE_ALL(b, devices, DEVICE);
-        return r ? r : take_paths(b);
 }
 
 /* ---- the file system of the root ---- */
@@ -299,7 +173,7 @@ static int make_way(int root, const char *path, bool is_dir)
         return 0;
 }
 
-static int attach(struct builder *b, const struct shown *s, const char *at)
+static int attach(struct builder *b, const struct jail_shown *s, const char *at)
 {
         int r = make_way(b->root, at, s->is_dir);
 
@@ -311,7 +185,7 @@ static int attach(struct builder *b, const struct shown *s, const char *at)
 }
 
 /* The private directory is mounted for each tree, and what is to be seen below it after that. */
-static int put_aside(struct builder *b, const struct shown *s)
+static int put_aside(struct builder *b, const struct jail_shown *s)
 {
         struct jail *j = b->jail;
         char at[32];
@@ -329,12 +203,13 @@ static int attach_all(struct builder *b)
 {
         int r = 0;
 
-        for (size_t i = 0; !r && i < b->n_shown; i++) {
-                const struct shown *s = &b->shown[i];
+        for (size_t i = 0; !r && i < b->view->n; i++) {
+                const struct jail_shown *s = &b->view->shown[i];
 
                 if (*s->link)
                         r = symlinkat(s->link, b->root, s->at + 1) < 0 ? fail(b, -errno, s->at) : 0;
-                else if (lies_in(s->at, "/tmp") || lies_in(s->at, "/var/tmp") || lies_in(s->at, JAIL_DISK))
+                else if (jail_lies_in(s->at, "/tmp") || jail_lies_in(s->at, "/var/tmp") ||
+                         jail_lies_in(s->at, JAIL_DISK))
                         r = put_aside(b, s);
                 else
                         r = attach(b, s, s->at + 1);
@@ -346,7 +221,7 @@ static int attach_all(struct builder *b)
  * one. */
 static int move_in(struct builder *b)
 {
-        struct mount_attr attr = {.attr_set = LOOK | MOUNT_ATTR_NOEXEC};
+        struct mount_attr attr = {.attr_set = FIXED};
 
         if (fchdir(b->root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 ||
                 chdir("/") < 0)
@@ -358,7 +233,7 @@ static int move_in(struct builder *b)
 
 static int build(struct builder *b)
 {
-        int r = take_sources(b);
+        int r = jail_view_take(b->view, b->jail);
 
         if (!r)
                 r = make_root(b);
@@ -386,15 +261,12 @@ int jail_root_build(struct jail *j)
         forget_below(j);
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return jail_fail(j, -errno, "mounts of its own");
-        b.shown = malloc(SHOWN_MAX * sizeof(*b.shown));
-        if (!b.shown)
+        b.view = malloc(sizeof(*b.view));
+        if (!b.view)
                 return jail_fail(j, -ENOMEM, "the root");
         r = build(&b);
-        if (r && !*j->fault)
-                jail_fail(j, r, "the root");
-        for (size_t i = 0; i < b.n_shown; i++)
-                cleanup_close(&b.shown[i].tree);
+        jail_view_fini(b.view);
         cleanup_close(&b.root);
-        free(b.shown);
+        free(b.view);
         return r;
 }
