@@ -291,6 +291,16 @@ static void print_warnings(const json_t *daemon)
                 warn("the spawner is ", "", state, text_of(spawner, "reason"));
 }
 
+static void warn_of_store(const json_t *store)
+{
+        const char *state = text_of(store, "state");
+
+        if (!strcmp(text_of(store, "engine"), "memory"))
+                warn("durable tasks are ", "", "in memory only: they end with the supervisor", "");
+        else if (*state && strcmp(state, "open"))
+                warn("the store is ", "", state, text_of(store, "reason"));
+}
+
 static void print_status(const struct cli *cli, const json_t *status)
 {
         const json_t *daemon = json_object_get(status, "daemon");
@@ -303,6 +313,7 @@ static void print_status(const struct cli *cli, const json_t *status)
         if (cli->opt.verbose)
                 print_workers(json_object_get(status, "workers"));
         print_warnings(daemon);
+        warn_of_store(json_object_get(daemon, "store"));
 }
 
 static int not_running(struct cli *cli)

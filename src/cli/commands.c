@@ -59,6 +59,12 @@ const struct command cli_commands[] = {
         {"daemon status", "", "Show pool, projects and isolation", OPT(VERBOSE), 0, 0, false, cmd_daemon_status},
         {"daemon reload", "", "Read the configuration again", 0, 0, 0, true, cmd_daemon_reload},
         {"daemon drain", "", "Refuse new tasks, finish what is there", 0, 0, 0, true, cmd_daemon_drain},
+        {"store stats", "", "Show what keeps durable tasks, and how it does", 0, 0, 0, true, cmd_store_stats},
+        {"store compact", "", "Give the store's unused room back to the disk", 0, 0, 0, true, cmd_store_compact},
+        {"store check", "FILE", "Look for damage in the file of a supervisor that does not run", 0, 1, 1, false,
+                cmd_store_check},
+        {"store export", "FILE", "Print what can be read of it, a task a line", 0, 1, 1, false, cmd_store_export},
+        {"store recover", "FILE", "Write what can be read of it to FILE.recovered", 0, 1, 1, false, cmd_store_recover},
         {"help", "[COMMAND ...]", "Explain a command", 0, 0, 2, false, cmd_help},
         {"version", "", "Show the version", 0, 0, 0, false, cmd_version},
 };
@@ -67,6 +73,7 @@ const size_t cli_n_commands = sizeof(cli_commands) / sizeof(cli_commands[0]);
 
 const struct command_group cli_groups[] = {
         {"project", "Projects: list, limit, set, pause, resume, usage"},
+        {"store", "Durable tasks: stats, compact, check, export, recover"},
         {"daemon", "The supervisor: start, stop, restart, status, reload, drain"},
 };
 

@@ -90,8 +90,9 @@ static void free_change(struct change *c)
 
 static void refuse_unavailable(const struct durable *d, struct wire_refusal *why)
 {
-        wire_refuse(why, WIRE_STORE_UNAVAILABLE, "the store cannot write: %.120s",
-                *d->link.why ? d->link.why : "it was told to anew");
+        const char *reason = *d->link.why ? d->link.why : "it just could not";
+
+        wire_refuse(why, WIRE_STORE_UNAVAILABLE, "the store cannot write: %.120s", reason);
 }
 
 /* It was never accepted: nobody knows its id but by a list of what waits. */

@@ -173,8 +173,7 @@ static int on_failure(struct peer *p, uint64_t seq, const struct wire_failure *f
         (void)p;
         (void)seq;
         return wire_refuse(why, WIRE_BAD_FRAME, "the store refused a frame: %.*s",
-                (int)(f->message.len > 100 ? 100 : f->message.len),
-                (const char *)f->message.data);
+                (int)(f->message.len > 100 ? 100 : f->message.len), (const char *)f->message.data);
 }
 
 static const struct peer_handler handlers[WIRE_IDS] = {

@@ -32,6 +32,7 @@ struct store_config {
         const char *path;
         enum store_sync sync;
         uint8_t owner[STORE_OWNER];
+        bool damaged;    /* for reading what can be read: not looked at for damage, nor upgraded */
         const char *vfs; /* SQLite's; NULL: the system's */
 };
 

@@ -60,10 +60,15 @@ CHANGE(end)
 CHANGE(setting)
 #undef CHANGE
 
+/* Others' commits take them along for nothing; without any they need not wait longer than this. */
+static const int64_t FORGET_LATEST = 50 * NS_PER_MS;
+
 static int on_forget(struct keeper *k, uint64_t seq, const union wire_body *body, size_t bytes)
 {
         (void)seq;
         (void)bytes;
+        if (!k->n_forget)
+                k->forget_at = clock_now() + FORGET_LATEST;
         if (k->n_forget < FORGET_MAX)
                 k->forget[(k->forget_head + k->n_forget++) % FORGET_MAX] = body->store_forget.place;
         return 0;
@@ -124,6 +129,19 @@ static int (*const handlers[WIRE_IDS])(struct keeper *, uint64_t seq, const unio
         [WIRE_ID_store_measure] = on_measure,
 };
 
+/* The most frequent ones first. */
+static const struct wire_message *served_message(struct bytes op)
+{
+        static const enum wire_id served[] = {WIRE_ID_store_accept, WIRE_ID_store_attempt, WIRE_ID_store_end,
+                WIRE_ID_store_forget, WIRE_ID_store_release, WIRE_ID_store_setting, WIRE_ID_store_load,
+                WIRE_ID_store_measure, WIRE_ID_store_shrink, WIRE_ID_store_open};
+
+        for (size_t i = 0; i < sizeof(served) / sizeof(served[0]); i++)
+                if (wire_str_is(op, wire_messages[served[i]].name))
+                        return &wire_messages[served[i]];
+        return NULL;
+}
+
 static int handle(struct keeper *k, struct bytes frame)
 {
         struct wire_refusal why = {.message = "not a message for the store, or not now"};
@@ -131,12 +149,9 @@ static int handle(struct keeper *k, struct bytes frame)
         union wire_body body;
         struct wire_head head;
 
-        if (!wire_open(frame, &head, &why)) {
-                m = wire_message_find(WIRE_NOTE, WIRE_MASTER, head.op);
-                if (!m)
-                        m = wire_message_find(WIRE_CALL, WIRE_MASTER, head.op);
-        }
-        if (!m || !handlers[wire_message_id(m)] || k->opened == (m == WIRE_MESSAGE(store_open)) ||
+        if (!wire_open(frame, &head, &why))
+                m = served_message(head.op);
+        if (!m || k->opened == (m == WIRE_MESSAGE(store_open)) ||
                 wire_decode(m, frame, &body, &why)) {
                 log_error("bad-message", "from the master: %s", why.message);
                 return error_origin(-EPROTO);

@@ -119,6 +119,8 @@ static int commit(struct keeper *k)
         int64_t started = clock_now();
 
         if (!b->failed && b->open)
+                b->failed = keeper_forget_some(k);
+        if (!b->failed && b->open)
                 b->failed = k->ops->commit(k->store);
         if (b->failed)
                 return keeper_lose(k, b->failed);

@@ -66,7 +66,7 @@ int keeper_send_page(struct keeper *k)
 
 /* ---- deleting ---- */
 
-static int forget_some(struct keeper *k)
+int keeper_forget_some(struct keeper *k)
 {
         int r = 0;
 
@@ -94,7 +94,7 @@ static int delete_some(struct keeper *k)
 
         if (r)
                 return r;
-        r = k->n_forget ? forget_some(k) : expire_some(k);
+        r = k->n_forget ? keeper_forget_some(k) : expire_some(k);
         if (!r)
                 r = k->ops->commit(k->store);
         if (r)
@@ -108,7 +108,7 @@ int keeper_chore(struct keeper *k)
 
         if (!k->available || k->ended)
                 return 0;
-        if (k->n_forget || clock_now() >= k->expire_at)
+        if (clock_now() >= (k->n_forget ? k->forget_at : k->expire_at))
                 r = delete_some(k);
         else if (k->compacting)
                 r = k->ops->compact(k->store, &k->compacting);
@@ -119,5 +119,7 @@ int64_t keeper_next_chore(const struct keeper *k)
 {
         if (!k->available)
                 return k->probe_at;
-        return k->n_forget || k->compacting ? 0 : k->expire_at;
+        if (k->compacting)
+                return 0;
+        return k->n_forget ? k->forget_at : k->expire_at;
 }

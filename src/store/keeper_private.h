@@ -38,6 +38,7 @@ struct keeper {
 
         uint64_t forget[FORGET_MAX]; /* a ring */
         size_t forget_head, n_forget;
+        int64_t forget_at; /* when what no commit has taken along gets one of its own */
         int64_t expire_at;
         bool compacting;
 
@@ -65,6 +66,8 @@ int keeper_probe(struct keeper *k);
 /* keeper_chores.c: what is done between the batches */
 
 int keeper_send_page(struct keeper *k);
+/* Deletes some of the records that were let go, in the transaction that is open. */
+int keeper_forget_some(struct keeper *k);
 /* One small step of deleting and compacting, if there is anything to do. */
 int keeper_chore(struct keeper *k);
 /* When the next one is due on the monotonic clock; INT64_MAX: none. */

@@ -46,6 +46,9 @@ static const char *const texts[SQL_STATEMENTS] = {
         [SQL_ROWS] = "SELECT place, id, project, priority, state, not_before, fence, ended_at, expires_at, options,"
                      " ifnull(task, (SELECT b.task FROM body b WHERE b.place = t.place)), attempts, outcome"
                      " FROM task t WHERE place > ?1 AND place <= ?2 ORDER BY place",
+        [SQL_PUT] = "INSERT OR REPLACE INTO task (place, id, project, priority, state, not_before, fence, lease_until, ended_at,"
+                    " expires_at, options, task, attempts, outcome)"
+                    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?8, ?9, ?10, ?11, ?12, ?13)",
         [SQL_PROBE] = "UPDATE probe SET written = written + 1",
 };
 
@@ -239,6 +242,8 @@ static int open_file(struct sqlite_store *s, struct store_info *info)
 {
         int r = connect_file(s);
 
+        if (s->config.damaged)
+                return r ? r : prepare(s);
         if (!r)
                 r = bring_up(s, info);
         if (!r)

@@ -144,6 +144,21 @@ int sqlite_forget(struct store *base, uint64_t place)
         return sqlite_run(s, SQL_DROP_BODY, "forget");
 }
 
+int sqlite_put(struct sqlite_store *s, const struct wire_store_row *row)
+{
+        const uint64_t numbers[] = {row->priority, row->state, row->not_before, row->fence, row->ended_at, row->expires_at};
+        const struct bytes parts[] = {row->options, row->task, row->attempts, row->outcome};
+
+        sqlite_bind_uint(s, SQL_PUT, 1, row->place);
+        sqlite_bind_bytes(s, SQL_PUT, 2, row->id);
+        sqlite_bind_text(s, SQL_PUT, 3, row->project);
+        for (int i = 0; i < 6; i++)
+                sqlite_bind_uint(s, SQL_PUT, 4 + i, numbers[i]);
+        for (int i = 0; i < 4; i++)
+                sqlite_bind_bytes(s, SQL_PUT, 10 + i, parts[i]);
+        return sqlite_run(s, SQL_PUT, "copy");
+}
+
 static int expire_in(struct sqlite_store *s, enum sqlite_statement which, uint64_t now_ms, unsigned int limit)
 {
         sqlite_bind_uint(s, which, 1, now_ms);

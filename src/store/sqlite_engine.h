@@ -23,6 +23,7 @@ enum sqlite_statement {
         SQL_SETTINGS,
         SQL_ROWS,
         SQL_PROBE,
+        SQL_PUT,
         SQL_STATEMENTS,
 };
 
@@ -58,6 +59,9 @@ int sqlite_end(struct store *, const struct wire_store_end *);
 int sqlite_setting(struct store *, const struct wire_store_setting *);
 int sqlite_forget(struct store *, uint64_t place);
 int sqlite_expire(struct store *, uint64_t now_ms, unsigned int limit, unsigned int *n);
+
+/* A row as it is, for a copy of the file. */
+int sqlite_put(struct sqlite_store *, const struct wire_store_row *);
 
 /* sqlite_load.c */
 int sqlite_load(struct store *, struct store_page *, struct store_reader *);

@@ -1,4 +1,5 @@
 """Acknowledged means kept: what survives which death, and what is said when nothing can be kept."""
+import json
 import os
 import pathlib
 import signal
@@ -249,6 +250,46 @@ def a_damaged_file_is_named_with_what_helps():
         path.write_bytes(whole)
         daemon.start()
         daemon.errors_expected = True
+
+
+def poppo(*arguments):
+    done = subprocess.run([BUILD / "poppo", "store", *map(str, arguments)], capture_output=True, text=True, timeout=60)
+    return done.returncode, done.stdout, done.stderr
+
+
+@case
+def a_damaged_file_gives_back_what_can_be_read():
+    with Daemon(one()) as daemon:
+        path = daemon.dir / "state" / "store.db"
+        with daemon.client() as client:
+            client.call("project-set", projectId="default", paused=True)
+            tasks = [client.submit(code(f"{n} // " + "x" * 600)) for n in range(400)]
+            assert poppo("check", path)[0] == 75
+        daemon.stop()
+        status, out, _ = poppo("check", path)
+        assert status == 0 and "400 wait" in out, (status, out)
+        exported = [json.loads(line)["id"] for line in poppo("export", path)[1].splitlines()]
+        assert exported == tasks
+        content = bytearray(path.read_bytes())
+        for page in (len(content) // 4096 // 3, len(content) // 4096 // 2):
+            content[page * 4096:page * 4096 + 4096] = b"\xff" * 4096
+        path.write_bytes(content)
+        status, out, err = poppo("check", path)
+        assert status == 65 and "poppo store recover" in err, (status, out, err)
+        status, out, err = poppo("recover", path)
+        assert status == 0 and out.strip() == f"{path}.recovered" and "stretches" in err, (status, out, err)
+        os.replace(f"{path}.recovered", path)
+        assert poppo("check", path)[0] == 0
+        daemon.start()
+        with daemon.client() as client:
+            eventually(lambda: is_loaded(daemon), "all is loaded")
+            assert client.call("status")["projects"]["default"]["paused"], "settings are copied as well"
+            client.call("project-set", projectId="default", paused=False)
+            left = client.call("list", limit=1000)["tasks"]
+            assert 340 <= len(left) < 400, len(left)
+            for task in left:
+                n = tasks.index(task["id"])
+                assert client.call("wait", id=task["id"])["result"]["value"] == n
 
 
 @case

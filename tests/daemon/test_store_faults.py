@@ -30,7 +30,9 @@ def is_open(daemon):
 
 
 def worker_of(daemon):
-    return next(pid for pid, (_, name) in descendants(daemon.pid).items() if name == "poppod-js")
+    def find():
+        return next((pid for pid, (state, name) in descendants(daemon.pid).items() if name == "poppod-js" and state != "Z"), None)
+    return eventually(find, "there is a worker")
 
 
 class Log:
@@ -172,7 +174,7 @@ def the_supervisor_may_be_killed_before_any_of_its_calls():
 @case
 def a_worker_may_be_killed_before_any_of_its_calls():
     def recover(daemon):
-        eventually(lambda: any(name == "poppod-js" for _, name in descendants(daemon.pid).values()), "another worker")
+        worker_of(daemon)
     kill_at_every_point(worker_of, recover)
 
 

@@ -37,7 +37,7 @@ LINKS = {
     "poppod-spawner": {"libduktape", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-loader": {"libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-http.so": {"libcurl", "libssl", "libcrypto", "libjansson", "libmsgpackc", "libmsgpack-c"},
-    "poppod-store": {"libsqlite3", "libseccomp", "libmsgpackc", "libmsgpack-c"},
+    "poppod-store": {"libsqlite3", "libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppo": {"libpoppo", "libjansson"},
     "libpoppo.so.0": {"libjansson", "libmsgpackc", "libmsgpack-c"},
 }

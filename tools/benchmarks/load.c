@@ -1,8 +1,8 @@
 /*
  * Load on a running poppod, as a pipelining client gives it.
- *   bench_load SOCKET ping|CODE COUNT WINDOW [ISOLATION]
+ *   bench_load SOCKET ping|CODE COUNT WINDOW [ISOLATION|durable|kept]
  * CODE is run as execute-code, waited for; every reply must be ok and every record succeeded. One request's time runs
- * from its encoding to its reply.
+ * from its encoding to its reply. durable: the tasks are; kept: they are only handed in, to the project "parked".
  */
 #include "base/clock.h"
 #include "measure.h"
@@ -18,7 +18,7 @@ struct load {
         struct session session;
         struct wire_submit submit;
         struct buf task;
-        bool is_ping;
+        bool is_ping, is_kept;
         size_t count, window, sent, got;
         int64_t sent_at[WINDOW_MAX];
         struct measure measure;
@@ -37,13 +37,28 @@ static void set_isolation(struct load *l, const char *word)
         WIRE_SET(&l->submit.options, task_options, isolation, (uint64_t)index);
 }
 
+static void set_mode(struct load *l, const char *word)
+{
+        bool durable = !strcmp(word, "durable");
+
+        l->is_kept = !strcmp(word, "kept");
+        if (!durable && !l->is_kept)
+                return set_isolation(l, word);
+        WIRE_SET(&l->submit, submit, options, (struct wire_task_options){0});
+        WIRE_SET(&l->submit, submit, wait, durable);
+        if (durable)
+                WIRE_SET(&l->submit.options, task_options, durable, true);
+        else
+                WIRE_SET(&l->submit.options, task_options, project_id, wire_str("parked"));
+}
+
 static void check_reply(const struct load *l, struct bytes frame, const struct wire_head *head)
 {
         struct bytes result, state;
 
         if (!head->ok)
                 session_refused(frame);
-        if (l->is_ping || !head->seq)
+        if (l->is_ping || l->is_kept || !head->seq)
                 return;
         if (!wire_lookup(frame, "result", &result) || !wire_lookup_str(result, "state", &state) ||
                 !wire_str_is(state, "succeeded"))
@@ -114,7 +129,7 @@ int main(int argc, char **argv)
         session_prepare_code(&l.submit, &l.task, argv[2]);
         WIRE_SET(&l.submit, submit, wait, true);
         if (argc > 5)
-                set_isolation(&l, argv[5]);
+                set_mode(&l, argv[5]);
         session_open(&l.session, argv[1]);
         measure_start(&l.measure, l.count);
         while (l.got < l.count) {

@@ -5,6 +5,7 @@ import os
 import pathlib
 import platform
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -36,6 +37,23 @@ RUNS = {
     "start": (["start", "{start}", HELLO, "{count}", "{poppod}"], 30),
     "short-queue": (["queue", "{fresh}", "1000", "{count}"], 100),
     "long-queue": (["queue", "{fresh}", "{count}", "100"], 1000000),
+    "sync": (["disk", "{dir}", "sync", "{count}"], 1000),
+    "inserts": (["disk", "{dir}", "inserts", "{count}", "1"], 2000),
+    "inserts-16": (["disk", "{dir}", "inserts", "{count}", "16"], 30000),
+    "inserts-256": (["disk", "{dir}", "inserts", "{count}", "256"], 50000),
+    "kept": (["load", "{kept}", "0", "{count}", "1", "kept"], 1000),
+    "kept-16": (["load", "{kept}", "0", "{count}", "16", "kept"], 20000),
+    "kept-256": (["load", "{kept}", "0", "{count}", "256", "kept"], 50000),
+    "durable": (["load", "{kept}", HELLO, "{count}", "1", "durable"], 500),
+    "jobs": (["keep", "{store}", "{file}", "{count}", "1"], 500),
+    "jobs-16": (["keep", "{store}", "{file}", "{count}", "16"], 20000),
+    "jobs-256": (["keep", "{store}", "{file}", "{count}", "256"], 30000),
+    "redis": (["jobs", "redis", "{redis}", "{count}", "1"], 500),
+    "redis-16": (["jobs", "redis", "{redis}", "{count}", "16"], 20000),
+    "redis-256": (["jobs", "redis", "{redis}", "{count}", "256"], 30000),
+    "beanstalkd": (["jobs", "beanstalkd", "{beanstalkd}", "{count}", "1"], 500),
+    "beanstalkd-16": (["jobs", "beanstalkd", "{beanstalkd}", "{count}", "16"], 2000),
+    "beanstalkd-256": (["jobs", "beanstalkd", "{beanstalkd}", "{count}", "256"], 2000),
     "one-project": (["projects", "{shared}", "{workers}", "1", "{count}"], 20000),
     "many-projects": (["projects", "{shared}", "{workers}", "10000", "{count}"], 20000),
 }
@@ -82,18 +100,31 @@ ROWS = [
     Row("dispatch, 10,000 projects with limits", "many-projects", "rate", "dispatch, one project without limits",
         aim="at least 0.77"),
 ]
+ROWS += [
+    Row("4 KiB written and synced, p50", "sync", "p50"),
+    Row("4 KiB written and synced, one by one", "sync", "rate"),
+    *[Row(f"SQLite's own inserts, {n} a commit", f"inserts{suffix}", "rate") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))],
+    Row("durable submits acknowledged, 1 in flight", "kept", "rate", "4 KiB written and synced, one by one"),
+    *[Row(f"durable submits acknowledged, {n} in flight", f"kept-{n}", "rate", f"SQLite's own inserts, {n} a commit",
+          aim="at least 0.5" if n == 256 else "") for n in (16, 256)],
+    Row("durable hello, submit to result, p50", "durable", "p50", "4 KiB written and synced, p50"),
+    *[Row(f"put, take, finish: {queue}, {n} in flight", f"{queue}{suffix}", "rate")
+      for queue in ("redis", "beanstalkd") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))],
+    *[Row(f"put, take, finish: poppod-store, {n} in flight", f"jobs{suffix}", "rate", f"put, take, finish: redis, {n} in flight",
+          aim="at least 1") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))],
+]
 UNITS = {"p50": "us", "p99": "us", "rate": "/s", "bytes": "B", "bare": "B"}
 
 
 class Supervisor:
     """A private poppod with a worker for each processor."""
 
-    def __init__(self, queue=None, **worker):
+    def __init__(self, queue=None, projects=None, **worker):
         self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
         self.socket = os.path.join(self.dir.name, "poppo.sock")
         config = pathlib.Path(self.dir.name, "poppod.json")
         config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": WORKERS, "maxProcesses": WORKERS, **worker}},
-                                      "queue": queue or {}}))
+                                      "queue": queue or {}, "projects": projects or {}}))
         self.command = [str(BUILD / "poppod"), "-q", "-c", str(config), "--socket", self.socket,
                         "--state-dir", self.dir.name + "/state"]
 
@@ -118,6 +149,46 @@ class Supervisor:
         self.dir.cleanup()
 
 
+class Queue:
+    """Somebody else's queue, which syncs every write, on a port of its own."""
+
+    def __init__(self, command, directory, port):
+        self.command, self.directory, self.port = command, directory, port
+
+    def __enter__(self):
+        os.mkdir(self.directory)
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.directory,
+                                        start_new_session=True)
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 1).close()
+                return self
+            except OSError:
+                if self.process.poll() is not None:
+                    sys.exit(f"bench: {self.command[0]} ended with {self.process.returncode}")
+                time.sleep(0.05)
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+def redis(directory):
+    port = free_port()
+    return Queue(["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--appendfsync", "always",
+                  "--save", ""], directory, port)
+
+
+def beanstalkd(directory):
+    port = free_port()
+    return Queue(["beanstalkd", "-l", "127.0.0.1", "-p", str(port), "-b", ".", "-f", "0"], directory, port)
+
+
 def command_of(words, count, places):
     """The words of a run with their places filled in; {poppod} is several words."""
     filled = []
@@ -128,6 +199,12 @@ def command_of(words, count, places):
 
 def measure(name, scale, places):
     words, _ = RUNS[name]
+    if "{file}" in words:
+        with tempfile.TemporaryDirectory(prefix="poppo-bench-") as fresh:
+            return take(name, scale, {**places, "{file}": [fresh + "/store.db"]})
+    if "{kept}" in words:
+        with Supervisor(BOUNDLESS, {"parked": {"paused": True}}, maxTasksPerWorker=0) as kept:
+            return take(name, scale, {**places, "{kept}": [kept.socket]})
     if "{fresh}" not in words:
         return take(name, scale, places)
     with Supervisor(BOUNDLESS, **SHARED) as fresh:
@@ -194,10 +271,13 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
     options = parser.parse_args()
     later = Supervisor(maxTasksPerWorker=0)
-    with (Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling,
+    directory = tempfile.TemporaryDirectory(prefix="poppo-bench-")
+    with (directory, redis(directory.name + "/redis") as other, beanstalkd(directory.name + "/beanstalkd") as third,
+          Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling,
           Supervisor(BOUNDLESS, **SHARED) as shared):
         places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{shared}": [shared.socket],
-                  "{start}": [later.socket], "{poppod}": later.command, "{workers}": [str(WORKERS)]}
+                  "{dir}": [directory.name], "{store}": [str(BUILD / "poppod-store")], "{redis}": [str(other.port)],
+                  "{beanstalkd}": [str(third.port)], "{start}": [later.socket], "{poppod}": later.command, "{workers}": [str(WORKERS)]}
         summary = summarize(take_rounds(options, places))
     print_table(summary)
     if options.json:

@@ -5,7 +5,7 @@
 build_packages=(gcc libc6-dev meson ninja-build pkg-config python3 libev-dev libseccomp-dev libmsgpack-dev duktape-dev
         libjansson-dev libcurl4-openssl-dev libssl-dev ca-certificates libsqlite3-dev)
 quickstart_packages=("${build_packages[@]}" python3-msgpack)
-bench_packages=("${build_packages[@]}" python3-msgpack)
+bench_packages=("${build_packages[@]}" python3-msgpack beanstalkd redis-server)
 test_packages=("${build_packages[@]}" libcmocka-dev mandoc python3-msgpack python3-httpbin nginx-light openssl
         valgrind shellcheck procps binutils strace)
 
