@@ -4,6 +4,7 @@
  * The kernel does the same when this process is killed; the difference is the counting of what was used.
  */
 #include "sandbox/jail_private.h"
+#include "sandbox/landlock.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -118,6 +119,8 @@ static _Noreturn void become_command(struct init *i)
         r = jail_limits_set(i->entry.jail);
         if (r)
                 give_up(i, JAIL_SETUP_FAILED, r, "the command's limits");
+        /* What a kernel cannot give, the probe has told. */
+        landlock_confine_sockets();
         if (i->entry.jail->spec.filter && (r = filter_load(i->entry.jail->spec.filter)))
                 give_up(i, JAIL_SETUP_FAILED, r, "the system call filter");
         if (c->call) {

@@ -14,8 +14,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -131,6 +133,25 @@ static enum layer_state probe_no_new_privs(const struct probe *p)
         return enforced_if(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
 }
 
+/* The jailer's, without a path. Where there are no such names at all nothing can be told. */
+static int abstract_socket(const struct probe *p, struct sockaddr_un *at)
+{
+        *at = (struct sockaddr_un){.sun_family = AF_UNIX};
+        snprintf(at->sun_path + 1, sizeof(at->sun_path) - 1, "poppo-probe-%d", p->jailer);
+        return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+static enum layer_state probe_landlock(const struct probe *p)
+{
+        struct sockaddr_un at;
+        int fd = abstract_socket(p, &at);
+        bool refused = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno == EPERM;
+
+        if (fd >= 0)
+                close(fd);
+        return enforced_if(refused);
+}
+
 static enum layer_state probe_rlimits(const struct probe *p)
 {
         return jail_limits_hold(p->jail) ? LAYER_ENFORCED : LAYER_PARTIAL;
@@ -160,6 +181,44 @@ static int probe_all(void *arg)
         return 0;
 }
 
+/* Listens in the network that a tree would have, outside of the jail, until it is killed. */
+static _Noreturn void listen_outside(const struct probe *p, int ready)
+{
+        struct sockaddr_un at;
+        int fd;
+
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (!p->jail->spec.network && setns(p->jail->net, CLONE_NEWNET) < 0)
+                _exit(1);
+        fd = abstract_socket(p, &at);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0 ||
+                write(ready, "", 1) != 1)
+                _exit(1);
+        for (;;)
+                pause();
+}
+
+/* 0 or negative: without it the layer counts as absent. */
+static pid_t start_listener(const struct probe *p)
+{
+        int pipes[2];
+        char byte;
+        pid_t pid;
+
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+                return -1;
+        pid = fork();
+        if (!pid)
+                listen_outside(p, pipes[1]);
+        close(pipes[1]);
+        if (pid > 0 && read(pipes[0], &byte, 1) != 1) {
+                waitpid(pid, NULL, 0);
+                pid = -1;
+        }
+        close(pipes[0]);
+        return pid;
+}
+
 static int run(struct jail *j, struct probe *p)
 {
         struct jail_command command = {.fds = {-1, -1, -1}, .n_fds = 3, .call = probe_all, .arg = p};
@@ -181,12 +240,18 @@ static int run(struct jail *j, struct probe *p)
 int jail_probe(struct jail *j, enum layer_state states[JAIL_N_LAYERS])
 {
         struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        pid_t listener;
         int r;
 
         if (p == MAP_FAILED)
                 return jail_fail(j, -errno, "the probe");
         *p = (struct probe){.jail = j, .jailer = getpid()};
+        listener = start_listener(p);
         r = run(j, p);
+        if (listener > 0) {
+                kill(listener, SIGKILL);
+                waitpid(listener, NULL, 0);
+        }
         memcpy(states, p->states, sizeof(p->states));
         munmap(p, sizeof(*p));
         return r;

@@ -16,6 +16,7 @@
         X(uid, uid)                                                                                          \
         X(capabilities, capabilities)                                                                        \
         X(noNewPrivs, no_new_privs)                                                                          \
+        X(landlock, landlock)                                                                                \
         X(rlimits, rlimits)                                                                                  \
         X(seccomp, seccomp)
 

@@ -31,7 +31,7 @@ static const struct {
         {6, {.scopes = ABSTRACT_SOCKETS | SIGNALS}},
 };
 
-static int create(void)
+static int create(struct ruleset wanted)
 {
         int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
         struct ruleset all = {0};
@@ -42,8 +42,15 @@ static int create(void)
                         all.ports |= versions[i].adds.ports;
                         all.scopes |= versions[i].adds.scopes;
                 }
+        all.files &= wanted.files;
+        all.ports &= wanted.ports;
+        all.scopes &= wanted.scopes;
+        if (!(all.files | all.ports | all.scopes)) {
+                errno = EOPNOTSUPP;
+                return -1;
+        }
         /* Fields behind those that the kernel knows must be 0, and are. */
-        return version < 1 ? -1 : (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
+        return (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
 }
 
 static int allow_reading(int ruleset, int fd)
@@ -63,7 +70,7 @@ static int allow_reading(int ruleset, int fd)
 
 int landlock_confine(const int *readable, size_t n)
 {
-        CLEANUP(cleanup_close) int ruleset = create();
+        CLEANUP(cleanup_close) int ruleset = create((struct ruleset){UINT64_MAX, UINT64_MAX, UINT64_MAX});
         int r = 0;
 
         if (ruleset < 0)
@@ -73,4 +80,13 @@ int landlock_confine(const int *readable, size_t n)
         if (!r && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
                 r = error_origin(-errno);
         return r;
+}
+
+int landlock_confine_sockets(void)
+{
+        CLEANUP(cleanup_close) int ruleset = create((struct ruleset){.scopes = UINT64_MAX});
+
+        if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+                return -errno;
+        return 0;
 }

@@ -9,3 +9,6 @@
  * has no Landlock, or does not want to. Whatever newer kernels can refuse is refused too: binding ports,
  * signals and abstract sockets to those outside. */
 int landlock_confine(const int *readable, size_t n);
+
+/* Only the last two of those: files stay as they are. Negative: the kernel does not know them. */
+int landlock_confine_sockets(void);

@@ -107,6 +107,7 @@ static int start(struct shell *s, struct bytes task, struct wire_refusal *why)
         int r;
 
         request_init(&q);
+        s->jail.fault[0] = '\0';
         r = open_jail(s);
         if (!r)
                 r = request_read(&q, task, &s->allow, s->settings.env, why);
