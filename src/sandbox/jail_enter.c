@@ -1,5 +1,6 @@
 /* The way of a tree's first process into its jail: one step after the other, what needs more rights first. */
 #include "sandbox/jail_private.h"
+#include "sandbox/landlock.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -172,6 +173,15 @@ static int lock_itself(struct jail_entry *e)
         return 0;
 }
 
+/* With the machine's network come the abstract sockets of its programs, which may trust a peer by its user.
+ * Where the kernel cannot keep them away the probe says so. */
+static int leave_sockets(struct jail_entry *e)
+{
+        int r = e->jail->spec.network ? landlock_scope() : 0;
+
+        return r == -EOPNOTSUPP ? 0 : r;
+}
+
 static const struct step {
         const char *what;
         int (*take)(struct jail_entry *);
@@ -185,6 +195,7 @@ static const struct step {
         {"dropping all privileges", drop_identity},
         {"the jailer's death", follow_jailer},
         {"no new privileges", lock_itself},
+        {"the machine's abstract sockets", leave_sockets},
 };
 
 int jail_enter(struct jail_entry *e, const char **what)

@@ -2,6 +2,7 @@
 #include "sandbox/jail_probe.h"
 #include "sandbox/jail_private.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
@@ -14,8 +15,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -23,6 +26,8 @@
 struct probe {
         const struct jail *jail;
         pid_t jailer;
+        struct sockaddr_un outside; /* an abstract socket of the jailer's */
+        socklen_t outside_len;
         enum layer_state states[JAIL_N_LAYERS];
 };
 
@@ -87,6 +92,17 @@ static enum layer_state probe_ipc(const struct probe *p)
 static enum layer_state probe_net(const struct probe *p)
 {
         return probe_namespace("net", p->jail->network);
+}
+
+/* In another network there is none of that name; in the machine's, it may not be reached. */
+static enum layer_state probe_sockets(const struct probe *p)
+{
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool reached = fd < 0 || connect(fd, (const struct sockaddr *)&p->outside, p->outside_len) == 0;
+
+        if (fd >= 0)
+                close(fd);
+        return enforced_if(!reached);
 }
 
 static enum layer_state probe_uts(const struct probe *p)
@@ -178,15 +194,30 @@ static int run(struct jail *j, struct probe *p)
         return r;
 }
 
+/* Its name is the kernel's choice. */
+static int listen_outside(struct probe *p)
+{
+        CLEANUP(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        p->outside.sun_family = AF_UNIX;
+        p->outside_len = sizeof(p->outside);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&p->outside, sizeof(sa_family_t)) < 0 ||
+                listen(fd, 1) < 0 || getsockname(fd, (struct sockaddr *)&p->outside, &p->outside_len) < 0)
+                return -errno;
+        return TAKE_FD(fd);
+}
+
 int jail_probe(struct jail *j, enum layer_state states[JAIL_N_LAYERS])
 {
         struct probe *p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        CLEANUP(cleanup_close) int outside = -1;
         int r;
 
         if (p == MAP_FAILED)
                 return jail_fail(j, -errno, "the probe");
         *p = (struct probe){.jail = j, .jailer = getpid()};
-        r = run(j, p);
+        outside = listen_outside(p);
+        r = outside < 0 ? jail_fail(j, outside, "a socket for the probe") : run(j, p);
         memcpy(states, p->states, sizeof(p->states));
         munmap(p, sizeof(*p));
         return r;

@@ -12,6 +12,7 @@
         X(pidNamespace, pids)                                                                                \
         X(ipcNamespace, ipc)                                                                                 \
         X(netNamespace, net)                                                                                 \
+        X(abstractSockets, sockets)                                                                          \
         X(utsNamespace, uts)                                                                                 \
         X(uid, uid)                                                                                          \
         X(capabilities, capabilities)                                                                        \

@@ -16,7 +16,7 @@ struct ruleset {
         uint64_t files, ports, scopes;
 };
 
-enum { BIND_PORTS = 1 << 0, ABSTRACT_SOCKETS = 1 << 0, SIGNALS = 1 << 1 };
+enum { BIND_PORTS = 1 << 0, ABSTRACT_SOCKETS = 1 << 0, SIGNALS = 1 << 1, SCOPES_SINCE = 6 };
 
 /* Rights by version: what a kernel does not know it must not be asked for. */
 static const struct {
@@ -28,12 +28,17 @@ static const struct {
         {3, {.files = 1 << 14 /* truncation */}},
         {4, {.ports = BIND_PORTS}},
         {5, {.files = 1 << 15 /* devices' ioctls */}},
-        {6, {.scopes = ABSTRACT_SOCKETS | SIGNALS}},
+        {SCOPES_SINCE, {.scopes = ABSTRACT_SOCKETS | SIGNALS}},
 };
+
+static int version_of_kernel(void)
+{
+        return (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+}
 
 static int create(void)
 {
-        int version = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+        int version = version_of_kernel();
         struct ruleset all = {0};
 
         for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
@@ -73,4 +78,17 @@ int landlock_confine(const int *readable, size_t n)
         if (!r && syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
                 r = error_origin(-errno);
         return r;
+}
+
+int landlock_scope(void)
+{
+        const struct ruleset scopes = {.scopes = ABSTRACT_SOCKETS | SIGNALS};
+        CLEANUP(cleanup_close) int ruleset = -1;
+
+        if (version_of_kernel() < SCOPES_SINCE)
+                return -EOPNOTSUPP;
+        ruleset = (int)syscall(SYS_landlock_create_ruleset, &scopes, sizeof(scopes), 0);
+        if (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0) < 0)
+                return error_origin(-errno);
+        return 0;
 }

@@ -9,3 +9,7 @@
  * has no Landlock, or does not want to. Whatever newer kernels can refuse is refused too: binding ports,
  * signals and abstract sockets to those outside. */
 int landlock_confine(const int *readable, size_t n);
+
+/* From now on this process and its descendants reach no abstract socket and signal no process that is not among
+ * them. Needs no_new_privs. -EOPNOTSUPP: the kernel has no Landlock that knows this. */
+int landlock_scope(void);
