@@ -167,10 +167,12 @@ static void deadline_in(struct worker_run *r, int64_t ms)
 
 /* ---- frames ---- */
 
-/* What holds around a program is said by the one who closed it in; nobody says it twice. */
+/* What holds around a program is said by the one who closed it in. Only where settings change it is it said twice. */
 static int take_layers(struct worker *w, struct bytes layers, bool by_program, struct wire_refusal *why)
 {
-        if ((w->kind == KIND_PROGRAM) == by_program || w->has_layers)
+        bool again = w->kind == KIND_SHELL && w->has_layers && !by_program;
+
+        if (!again && ((w->kind == KIND_PROGRAM) == by_program || w->has_layers))
                 return wire_refuse(why, WIRE_BAD_FRAME, "layers that are not its own to tell");
         if (testimony_check_layers(layers, why))
                 return 1;

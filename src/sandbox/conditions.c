@@ -75,6 +75,8 @@ const struct filter_condition filter_conditions[] = {
 
         PASS(PENDING, 1, IS(1, FIONREAD)),
 
+        PASS(SELF, 1, IS(0, 0)),
+
         PASS(THREAD, 1, {0, SCMP_CMP_MASKED_EQ, ~(uint64_t)OF_A_THREAD, CLONE_THREAD}),
 
         PASS(OWN, 1, HAS_NONE(0, NAMESPACES)),

@@ -25,6 +25,7 @@ enum filter_action {
         FILTER_PAIR,
         FILTER_FLAGS,
         FILTER_PENDING,
+        FILTER_SELF,
         FILTER_THREAD,
         FILTER_REFUSE,
         FILTER_ABSENT,

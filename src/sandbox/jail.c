@@ -190,6 +190,7 @@ int jail_open(struct jail *j, const struct jail_spec *spec)
         j->fault[0] = '\0';
         r = build(j);
         j->built = !r;
+        j->builds++;
         return r;
 }
 

@@ -54,6 +54,7 @@ struct jail {
         gid_t gid;
         ino_t ipc, network;          /* namespaces of the machine, to tell others from */
         bool built;                  /* the root stands, with the paths and the network of spec */
+        unsigned int builds;         /* how often it was built */
         char **paths;                /* of spec, copied */
         int home, net;               /* the jailer's first mount namespace; an empty network, -1: not made */
         char *below[JAIL_PATHS_MAX]; /* paths that lie in the private directory: mounted for each tree */

@@ -72,6 +72,14 @@ void port_ready(struct port *p, struct bytes layers)
         port_flush(p);
 }
 
+void port_locked(struct port *p, struct bytes layers)
+{
+        struct wire_worker_locked locked = {0};
+
+        WIRE_SET(&locked, worker_locked, layers, layers);
+        send_message(p, WIRE_MESSAGE(worker_locked), 0, &locked);
+}
+
 /* ---- in ---- */
 
 static void on_run(struct port *p, uint64_t seq, const union wire_body *body)

@@ -50,7 +50,8 @@ enum wire_stream {
 /* Takes the descriptor over, which must be non-blocking unless the port beats by signal. -ENOMEM. */
 int port_open(struct port *p, int fd, const struct wire_spawn_setup *setup, const struct port_ops *ops);
 
-/* Whoever may not come back to port_serve() in time beats by worker/beat.h, and opens that. The channel may block then. */
+/* Whoever may not come back to port_serve() in time beats by worker/beat.h, and opens that. The channel may
+ * block then. */
 void port_beats_by_signal(struct port *p);
 
 /* Says what keeps the worker from going on, at once; the process is about to end. */
@@ -58,6 +59,8 @@ void port_failed(struct port *p, const char *format, ...) __attribute__((format(
 
 /* Says that the worker waits for work; layers is an encoded map. */
 void port_ready(struct port *p, struct bytes layers);
+/* Other ones hold from now on. */
+void port_locked(struct port *p, struct bytes layers);
 
 /* What to poll the channel for, and for how long at most, in ms. */
 short port_events(const struct port *p);

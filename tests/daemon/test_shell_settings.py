@@ -39,10 +39,12 @@ def only_listed_commands_may_run():
 def with_a_list_the_environment_cannot_change_what_is_run():
     evil = {"echo": "#!/bin/sh\nprintf evil\n"}
     with Daemon(with_settings(allow=["echo"])) as daemon, daemon.client() as client:
-        for name in ("PATH", "ENV", "BASH_ENV", "IFS", "LD_PRELOAD", "LD_LIBRARY_PATH"):
+        for name in ("PATH", "ENV", "BASH_ENV", "IFS", "LD_PRELOAD", "LD_LIBRARY_PATH", "GCONV_PATH", "LOCPATH",
+                     "TAR_OPTIONS", "PYTHONPATH", "OPENSSL_CONF", "GIT_EXTERNAL_DIFF", "BASH_ENV", "MAKEFLAGS", "MALLOC_TRACE"):
             error = error_of(client.run(task(["echo", "x"], env={name: "/task/work"}, files=evil)), "COMMAND_REFUSED")
             assert name in error["message"], error
-        assert out(client, "echo x", env={"A": "b"}, files=evil) == "x\n"
+        for name in ("A", "PATHS", "LANG", "LC_ALL", "TZ", "HOME", "GCONV_PATHS", "L"):
+            assert out(client, "echo x", env={name: "b"}, files=evil) == "x\n", name
         assert out(client, ["echo", "x"], files=evil) == "x\n"
 
 

@@ -63,7 +63,7 @@ KILLED = {"setns", "pivot_root", "open_by_handle_at", "pidfd_getfd", "init_modul
           "x32 getpid"}
 UNKNOWN = {"clone3", "open_tree", "move_mount", "fsopen", "mount_setattr", "io_uring_setup", "io_uring_enter",
            "personality of executable memory", "typing into a terminal", "the same with high bits", "pasting into a terminal",
-           "a line discipline", "raw packets", "the kernel crypto", "a virtual machine", "mptcp", "netfilter", "nothing", "minus one"}
+           "io_setup", "io_submit", "limits of its init", "limits of another", "a line discipline", "raw packets", "the kernel crypto", "a virtual machine", "mptcp", "netfilter", "nothing", "minus one"}
 
 
 class Ordinary(Daemon):
@@ -229,6 +229,20 @@ def its_init_cannot_be_ended_or_looked_into(daemon):
         script = ("for s in TERM KILL STOP SEGV HUP CHLD; do kill -$s 1; done 2>/dev/null; "
                   "cat /proc/1/environ /proc/1/maps /proc/1/mem 2>/dev/null | wc -c; ls -d /proc/1 2>/dev/null; echo alive")
         assert out(client, script) == "0\nalive\n"
+        # It has the tree's user, so only the filter keeps it from a limit that would end it as soon as it has work.
+        source = ("import os, resource, time\ntry:\n    resource.prlimit(1, resource.RLIMIT_CPU, (0, 0))\nexcept OSError as e:\n"
+                  "    print(e.strerror)\n")
+        assert python(client, source) == "Function not implemented\n"
+
+
+@case
+def a_crash_leaves_no_core_and_starts_nothing_of_the_machines(daemon):
+    source = "import resource; print(*resource.getrlimit(resource.RLIMIT_CORE))"
+    with daemon.client() as client:
+        # 1: too small for a file, and the kernel starts no core_pattern's program for it.
+        assert python(client, source) in ("1 1\n", "0 0\n")
+        error = error_of(client.run(task("kill -SEGV $$", collect=["*core*"])), "EXIT_STATUS")
+        assert error["data"]["signal"] == "SIGSEGV" and error["data"]["files"] == {}, error
 
 
 @case
@@ -448,6 +462,9 @@ def what_holds_is_reported(daemon):
         if ORDINARY or os.geteuid():
             expected["uid"] = "absent"
         assert layers == expected, layers
+        # What a project's settings change is looked at again, and never taken for granted.
+        layers = client.run(task(["true"]), projectId="net")["isolation"]
+        assert layers == {**expected, "netNamespace": "absent"}, layers
 
 
 @case

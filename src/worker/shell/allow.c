@@ -144,14 +144,25 @@ int allow_check(const struct allow *a, char *const *argv, const char *path, cons
                 argv[0]);
 }
 
+/* What the C library keeps from programs with more rights than their caller (among it GCONV_PATH and LOCPATH,
+ * from which it loads code into any program that has a locale), and what shells, interpreters and the usual
+ * tools take code or commands from. A name that ends with * stands for all that begin so. */
+static const char *const loaders[] = {"PATH", "ENV", "IFS", "PS4", "SHELLOPTS", "BASH*", "LD_*", "GCONV_PATH",
+        "GETCONF_DIR", "GLIBC_TUNABLES", "HOSTALIASES", "LOCALDOMAIN", "LOCPATH", "MALLOC_*", "NIS_PATH",
+        "NLSPATH", "RESOLV_HOST_CONF", "RES_OPTIONS", "TZDIR", "OPENSSL_*", "GIT_*", "PYTHON*", "PERL*",
+        "RUBY*", "GEM_*", "NODE_*", "NPM_*", "JAVA_*", "_JAVA_*", "JDK_*", "LUA_*", "PHP*", "AWKPATH",
+        "AWKLIBPATH", "TAR_OPTIONS", "RSYNC_*", "MAKE*", "GCC_*", "COMPILER_PATH", "EDITOR", "VISUAL",
+        "PAGER", "LESS*", "MANPAGER", "BROWSER", "SHELL", "SSH_*", "GREP_OPTIONS", "ZIPOPT", "UNZIP*"};
+
 static bool changes_commands(struct bytes name)
 {
-        static const char *const names[] = {"PATH", "ENV", "BASH_ENV", "IFS", "SHELLOPTS", "BASHOPTS", "PS4"};
+        for (size_t i = 0; i < sizeof(loaders) / sizeof(loaders[0]); i++) {
+                size_t n = strcspn(loaders[i], "*");
 
-        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-                if (wire_str_is(name, names[i]))
+                if (name.len >= n && !memcmp(name.data, loaders[i], n) && (loaders[i][n] || name.len == n))
                         return true;
-        return name.len > 3 && !memcmp(name.data, "LD_", 3);
+        }
+        return false;
 }
 
 int allow_check_environment(const struct allow *a, struct bytes map, struct wire_refusal *why)

@@ -1,6 +1,7 @@
 /* The loop: the channel, the tree's end, its two streams, and the clock. */
 #include "worker/shell/worker.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/utf8.h"
@@ -27,6 +28,8 @@ struct shell {
         struct port port; /* first: its callbacks get it */
         struct jail jail;
         uid_t uid;
+        struct bytes own;    /* layers around this process */
+        unsigned int probed; /* of jail.builds */
         struct settings settings;
         bool stale; /* allow is to be read again */
         struct allow allow;
@@ -72,6 +75,24 @@ static int open_jail(struct shell *s)
         return r;
 }
 
+/* The layers around this process and those around its commands, as they are found. */
+static int tell_layers(struct shell *s, void (*tell)(struct port *, struct bytes))
+{
+        enum layer_state states[JAIL_N_LAYERS];
+        CLEANUP(buf_fini) struct buf layers;
+        int r;
+
+        buf_init(&layers, 0);
+        r = jail_probe(&s->jail, states);
+        if (!r)
+                r = layers_join(s->own, states, &layers);
+        if (r)
+                return r;
+        tell(&s->port, buf_bytes(&layers));
+        s->probed = s->jail.builds;
+        return 0;
+}
+
 static void on_configure(struct port *p, struct bytes map)
 {
         struct shell *s = shell_of(p);
@@ -109,6 +130,8 @@ static int start(struct shell *s, struct bytes task, struct wire_refusal *why)
         request_init(&q);
         s->jail.fault[0] = '\0';
         r = open_jail(s);
+        if (!r && s->probed != s->jail.builds)
+                r = tell_layers(s, port_locked);
         if (!r)
                 r = request_read(&q, task, &s->allow, s->settings.env, why);
         if (!r)
@@ -238,21 +261,14 @@ static _Noreturn void give_up(struct shell *s, int r)
         _exit(WORKER_EXIT_HANDLER);
 }
 
-static void announce(struct shell *s, struct bytes own)
+static void announce(struct shell *s)
 {
-        enum layer_state states[JAIL_N_LAYERS];
-        struct buf layers;
         int r = open_jail(s);
 
         if (!r)
-                r = jail_probe(&s->jail, states);
+                r = tell_layers(s, port_ready);
         if (r)
                 give_up(s, r);
-        buf_init(&layers, 0);
-        if (layers_join(own, states, &layers))
-                _exit(WORKER_EXIT_MEMORY);
-        port_ready(&s->port, buf_bytes(&layers));
-        buf_fini(&layers);
 }
 
 _Noreturn void worker_shell_run(int channel_fd, const struct wire_spawn *ask, struct bytes layers)
@@ -262,11 +278,12 @@ _Noreturn void worker_shell_run(int channel_fd, const struct wire_spawn *ask, st
         if (port_open(&s.port, channel_fd, &setup, &ops) < 0 || outcome_init(&s.outcome, &setup) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         s.uid = jail_uid(getppid(), ask->slot);
+        s.own = layers;
         s.stale = true;
         jail_init(&s.jail);
         settings_init(&s.settings);
         run_init(&s.run);
-        announce(&s, layers);
+        announce(&s);
         for (;;)
                 turn(&s);
 }

@@ -184,6 +184,8 @@ static enum filter_action meaning(enum filter_action action, const __u64 *a, enu
                 return is_flags(a) ? FILTER_ALLOW : rest;
         case FILTER_PENDING:
                 return (uint32_t)a[1] == FIONREAD ? FILTER_ALLOW : rest;
+        case FILTER_SELF:
+                return (uint32_t)a[0] ? rest : FILTER_ALLOW;
         case FILTER_THREAD:
                 return is_thread(a) ? FILTER_ALLOW : rest;
         case FILTER_OWN:
