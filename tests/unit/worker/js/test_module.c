@@ -96,6 +96,8 @@ static const struct library_file files[] = {
                       "for (var i = 0; i < 580; i++) name += c;\n"
                       "module.exports = function () { try { require(name) } catch (e) { return [c.length, "
                       "e.code, /too long/.test(e.message)] } }"},
+        {"a/denied.js", "try { new Uint8Array(64 << 20) } catch (e) {}\n"
+                        "module.exports = function () { throw new Error('mine') }"},
         {"a/large.js", "var a = []; for (var i = 0; i < 60000; i++) a.push({i: i}); module.exports = "
                        "function () { return "
                        "a.length }"},
@@ -554,6 +556,13 @@ static void a_module_that_threw_is_forgotten_by_all_its_names(void **state)
         gives("broken", NULL, none, "[\"broken\",\"broken\",\"broken\"]");
 }
 
+static void a_module_that_went_without_memory_fails_later_by_its_own_errors(void **state)
+{
+        (void)state;
+        fails("denied", NULL, none, "TASK_ERROR", "mine");
+        fails("denied", NULL, none, "TASK_ERROR", "mine");
+}
+
 static void a_name_of_what_are_no_characters_is_a_name_that_is_not_there(void **state)
 {
         (void)state;
@@ -604,6 +613,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(what_a_module_put_on_prototypes_is_not_run_while_another_one_is_made),
                 cmocka_unit_test(what_runs_while_a_missing_module_is_told_of_changes_nothing_of_it),
                 cmocka_unit_test(a_module_that_threw_is_forgotten_by_all_its_names),
+                cmocka_unit_test(a_module_that_went_without_memory_fails_later_by_its_own_errors),
                 cmocka_unit_test(a_name_of_what_are_no_characters_is_a_name_that_is_not_there),
                 cmocka_unit_test(cost_of_a_warm_module_is_shown),
         };
