@@ -255,23 +255,43 @@ static void push_natives(duk_context *ctx)
         duk_put_prop_literal(ctx, -2, "nextTick");
 }
 
-static void load_builtin(duk_context *ctx, const struct builtin *b)
+struct building {
+        const struct builtin *builtin;
+        const char *file_name;
+        duk_idx_t module;
+};
+
+static duk_ret_t fill_builtin(duk_context *ctx, void *udata)
 {
         const struct request of = {.root = REQUEST_NO_ROOT};
-        duk_idx_t module = duk_get_top(ctx);
+        const struct building *b = udata;
+
+        duk_require_stack(ctx, SLOTS);
+        compile_push_function(ctx, around_builtin, wire_str(b->file_name), b->builtin->source);
+        duk_get_prop_literal(ctx, b->module, "exports");
+        push_require(ctx, &of);
+        duk_dup(ctx, b->module);
+        push_natives(ctx);
+        duk_call(ctx, 4);
+        return 0;
+}
+
+/* Of its own it does not throw; but there may be no stack or memory left for it where it is asked for. */
+static void load_builtin(duk_context *ctx, const struct builtin *b)
+{
         char file_name[64];
+        struct building of = {b, file_name, duk_get_top(ctx)};
 
         snprintf(file_name, sizeof(file_name), "node:%s", b->name);
         push_module(ctx, wire_str(b->name));
         duk_push_string(ctx, file_name);
-        put_into(ctx, modules_key, module);
-        compile_push_function(ctx, around_builtin, wire_str(file_name), b->source);
-        duk_get_prop_literal(ctx, module, "exports");
-        push_require(ctx, &of);
-        duk_dup(ctx, module);
-        push_natives(ctx);
-        duk_call(ctx, 4);
-        duk_set_top(ctx, module + 1);
+        duk_dup_top(ctx);
+        put_into(ctx, modules_key, of.module);
+        if (duk_safe_call(ctx, fill_builtin, &of, 0, 1) != DUK_EXEC_SUCCESS) {
+                forget_module(ctx, of.module + 1);
+                (void)duk_throw(ctx);
+        }
+        duk_set_top(ctx, of.module + 1);
 }
 
 static void push_builtin(duk_context *ctx, const struct builtin *b)

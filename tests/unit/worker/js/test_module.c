@@ -96,6 +96,10 @@ static const struct library_file files[] = {
                       "for (var i = 0; i < 580; i++) name += c;\n"
                       "module.exports = function () { try { require(name) } catch (e) { return [c.length, "
                       "e.code, /too long/.test(e.message)] } }"},
+        {"a/deep.js", "function dig() { try { return dig() } catch (e) { return new Buffer('ab').length } }\n"
+                      "var first; try { first = dig() } catch (e) { first = e.name }\n"
+                      "module.exports = function () { return [first, typeof Buffer, typeof process.nextTick, "
+                      "Buffer.from('abc').length] }"},
         {"a/denied.js", "try { new Uint8Array(64 << 20) } catch (e) {}\n"
                         "module.exports = function () { throw new Error('mine') }"},
         {"a/large.js", "var a = []; for (var i = 0; i < 60000; i++) a.push({i: i}); module.exports = "
@@ -569,6 +573,12 @@ static void a_name_of_what_are_no_characters_is_a_name_that_is_not_there(void **
         gives("wide", NULL, none, "[1,\"MODULE_NOT_FOUND\",true]");
 }
 
+static void a_global_that_could_not_be_made_is_made_the_next_time(void **state)
+{
+        (void)state;
+        gives("deep", NULL, none, "[2,\"function\",\"function\",3]");
+}
+
 static void cost_of_a_warm_module_is_shown(void **state)
 {
         enum { SAMPLE = 2000 };
@@ -615,6 +625,7 @@ int main(int argc, char **argv)
                 cmocka_unit_test(a_module_that_threw_is_forgotten_by_all_its_names),
                 cmocka_unit_test(a_module_that_went_without_memory_fails_later_by_its_own_errors),
                 cmocka_unit_test(a_name_of_what_are_no_characters_is_a_name_that_is_not_there),
+                cmocka_unit_test(a_global_that_could_not_be_made_is_made_the_next_time),
                 cmocka_unit_test(cost_of_a_warm_module_is_shown),
         };
 
