@@ -103,7 +103,7 @@ enum poppo_metric_kind {
 struct poppo_metric {
         enum poppo_metric_kind kind;
         const char *name; /* letters, digits and _, not a digit first; up to 64 bytes */
-        const char *help; /* a sentence for people, up to 256 bytes; may be NULL */
+        const char *help; /* a sentence for people: one line of UTF-8, up to 256 bytes; may be NULL */
 };
 
 /* How a function of the host ends. */

@@ -6,7 +6,7 @@ from harness import BUILD, Daemon
 
 HANDLERS = BUILD / "tests" / "handlers"
 SANITIZED = "POPPO_SANITIZED" in os.environ
-PLUGINS = ("primes", "crash", *(f"odd{n}" for n in range(10)))
+PLUGINS = ("primes", "crash", *(f"odd{n}" for n in range(11)))
 
 
 def pool(types, **worker):

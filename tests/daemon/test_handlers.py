@@ -15,6 +15,7 @@ REFUSED = {
     "odd4": "odd4.so undefined symbol: nobody_has_this",
     "odd5": "odd5.so has a metric with a name that is none",
     "odd6": "init() of plugin odd returned 5: the moon is full for odd6",
+    "odd10": "odd10.so has a metric with a help text that is empty, over 256 bytes or no line of UTF-8",
     "odd7": "was ended by its plugin, which called exit()",
     "group": "group.so is writable by its group",
     "all": "all.so is writable by everybody",

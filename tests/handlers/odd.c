@@ -54,4 +54,7 @@ const struct poppo_plugin poppo_plugin = {POPPO_PLUGIN_HEAD, .name = "odd", .con
 #elif ODD == 9 /* built when run() was the last member */
 const struct poppo_plugin poppo_plugin = {.abi = POPPO_PLUGIN_ABI, .size = offsetof(struct poppo_plugin, fini),
         .name = "old", .run = run, .fini = (void (*)(const struct poppo_host *))(uintptr_t)1};
+#elif ODD == 10 /* a metric that says what nobody can read */
+static const struct poppo_metric metrics[] = {{POPPO_COUNTER, "good", "bytes\xff of old"}, {0}};
+const struct poppo_plugin poppo_plugin = {POPPO_PLUGIN_HEAD, .name = "odd", .metrics = metrics, .run = run};
 #endif

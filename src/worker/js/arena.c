@@ -84,6 +84,7 @@ int arena_keep(struct arena_image *image)
                 return error_origin(-errno);
         wipe(h->wild, h->top);
         h->top = h->wild;
+        h->denied = 0; /* it was got over: what comes later fails for reasons of its own */
         memcpy(bytes, h, n);
         ((struct heap *)bytes)->peak = h->used;
         *image = (struct arena_image){bytes, n, h->used};

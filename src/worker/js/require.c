@@ -1,9 +1,10 @@
 /*
  * The tables lie in the stash, where a task cannot reach them:
  *   modules   "ROOT:PATH" or "node:NAME" -> the module object, from before it runs, so that cycles end
- *   asked     "ROOT:DIRECTORY:NAME", or "ROOT:PATH" for a relative name -> the same, so that a name is asked
- * for once A module object's own `exports` is what counts. What only C may know of a function or an error
- * hangs on it under a hidden key.
+ *   asked     "ROOT:DIRECTORY:NAME", or "ROOT:PATH" for a relative name -> its key there, so that a name is
+ *             asked for once
+ * A module object's own `exports` is what counts. What only C may know of a function or an error hangs on it
+ * under a hidden key.
  */
 #include "worker/js/require.h"
 
@@ -47,13 +48,19 @@ static bool take_from(duk_context *ctx, const char *table)
         return false;
 }
 
-/* Files the module object at idx under the key on top, and pops that. */
-static void put_into(duk_context *ctx, const char *table, duk_idx_t module)
+/* The same by way of the name that was asked for. A module that threw is not there any more. */
+static bool take_asked(duk_context *ctx)
 {
-        module = duk_normalize_index(ctx, module);
+        return take_from(ctx, asked_key) && take_from(ctx, modules_key);
+}
+
+/* Files what is at idx under the key on top, and pops that. */
+static void put_into(duk_context *ctx, const char *table, duk_idx_t value)
+{
+        value = duk_normalize_index(ctx, value);
         push_table(ctx, table);
         duk_swap_top(ctx, -2);
-        duk_dup(ctx, module);
+        duk_dup(ctx, value);
         duk_put_prop(ctx, -3);
         duk_pop(ctx);
 }
@@ -76,13 +83,21 @@ static void push_marked(duk_context *ctx, duk_c_function f, const struct request
         duk_put_prop_literal(ctx, -2, HIDDEN_PATH);
 }
 
+/* Gives the object below it what is on top as its own: no setter that a module put on a prototype is run. */
+static void define_own(duk_context *ctx, const char *name)
+{
+        duk_push_string(ctx, name);
+        duk_swap_top(ctx, -2);
+        duk_def_prop(ctx, -3, DUK_DEFPROP_HAVE_VALUE | DUK_DEFPROP_SET_WEC);
+}
+
 static void push_require(duk_context *ctx, const struct request *of)
 {
         push_marked(ctx, js_require, of);
         push_marked(ctx, js_resolve, of);
-        duk_put_prop_literal(ctx, -2, "resolve");
+        define_own(ctx, "resolve");
         duk_push_object(ctx);
-        duk_put_prop_literal(ctx, -2, "cache");
+        define_own(ctx, "cache");
 }
 
 /* "/" and the path: a module sees its root as "/". */
@@ -99,18 +114,20 @@ static void push_module(duk_context *ctx, struct bytes path)
         duk_push_object(ctx);
         push_file_name(ctx, path);
         duk_dup_top(ctx);
-        duk_put_prop_literal(ctx, -3, "id");
-        duk_put_prop_literal(ctx, -2, "filename");
+        duk_insert(ctx, -3);
+        define_own(ctx, "filename");
+        duk_swap_top(ctx, -2);
+        define_own(ctx, "id");
         duk_push_object(ctx);
-        duk_put_prop_literal(ctx, -2, "exports");
+        define_own(ctx, "exports");
         duk_push_false(ctx);
-        duk_put_prop_literal(ctx, -2, "loaded");
+        define_own(ctx, "loaded");
         duk_push_array(ctx);
-        duk_put_prop_literal(ctx, -2, "children");
+        define_own(ctx, "children");
         duk_push_array(ctx);
-        duk_put_prop_literal(ctx, -2, "paths");
+        define_own(ctx, "paths");
         duk_push_object(ctx);
-        duk_put_prop_literal(ctx, -2, "parent");
+        define_own(ctx, "parent");
 }
 
 /* ---- running ---- */
@@ -122,17 +139,17 @@ static void run_function(duk_context *ctx, duk_idx_t module, const struct reques
         duk_get_prop_literal(ctx, module, "exports");
         duk_dup_top(ctx);
         push_require(ctx, of);
-        duk_dup_top(ctx);
-        duk_put_prop_literal(ctx, module, "require");
         duk_dup(ctx, module);
+        duk_dup(ctx, -2);
+        define_own(ctx, "require");
         push_file_name(ctx, of->path);
         push_file_name(ctx, request_directory(of->path));
         duk_call_method(ctx, 5);
 }
 
 struct loading {
-        const struct wire_load_reply
-                *answer; /* good only until the next question: nothing runs before it is used up */
+        /* Good only until the next question: nothing of a module's runs before it is used up. */
+        const struct wire_load_reply *answer;
         duk_idx_t module;
 };
 
@@ -157,35 +174,30 @@ static duk_ret_t fill_module(duk_context *ctx, void *udata)
 }
 
 /* One that throws is not there any more, and is loaded anew by whoever asks next. */
-static void forget_module(duk_context *ctx, duk_idx_t key, duk_idx_t asked)
+static void forget_module(duk_context *ctx, duk_idx_t key)
 {
         push_table(ctx, modules_key);
         duk_dup(ctx, key);
         duk_del_prop(ctx, -2);
-        push_table(ctx, asked_key);
-        duk_dup(ctx, asked);
-        duk_del_prop(ctx, -2);
-        duk_pop_2(ctx);
+        duk_pop(ctx);
 }
 
 /* Pushes the module object. It is in the tables before it is filled, so that cycles end. */
-static void load_file(duk_context *ctx, const struct wire_load_reply *a, duk_idx_t key, duk_idx_t asked)
+static void load_file(duk_context *ctx, const struct wire_load_reply *a, duk_idx_t key)
 {
         struct loading l = {a, duk_get_top(ctx)};
 
         push_module(ctx, a->path);
         duk_dup(ctx, key);
         put_into(ctx, modules_key, l.module);
-        duk_dup(ctx, asked);
-        put_into(ctx, asked_key, l.module);
         if (duk_safe_call(ctx, fill_module, &l, 0, 1) != DUK_EXEC_SUCCESS) {
-                forget_module(ctx, key, asked);
+                forget_module(ctx, key);
                 (void)duk_throw(ctx);
         }
         duk_pop(ctx);
 }
 
-/* As the engine spells it, so as UTF-8 never longer. */
+/* No longer than REQUEST_BYTES: see check_lengths(). */
 static struct bytes as_utf8(uint8_t *room, struct bytes s)
 {
         text_write_utf8(room, s);
@@ -220,19 +232,17 @@ static void push_file(duk_context *ctx, const struct request *q)
 
         request_push_key(ctx, q);
         duk_dup_top(ctx);
-        if (take_from(ctx, asked_key)) {
+        if (take_asked(ctx)) {
                 duk_remove(ctx, asked);
                 return;
         }
         ask(ctx, q, &a);
         request_push_id(ctx, (unsigned int)a.root, a.path);
+        duk_dup(ctx, asked);
+        put_into(ctx, asked_key, asked + 1);
         duk_dup_top(ctx);
-        if (take_from(ctx, modules_key)) {
-                duk_dup(ctx, asked);
-                put_into(ctx, asked_key, -2);
-        } else {
-                load_file(ctx, &a, asked + 1, asked);
-        }
+        if (!take_from(ctx, modules_key))
+                load_file(ctx, &a, asked + 1);
         duk_replace(ctx, asked);
         duk_set_top(ctx, asked + 1);
 }
@@ -245,23 +255,43 @@ static void push_natives(duk_context *ctx)
         duk_put_prop_literal(ctx, -2, "nextTick");
 }
 
-static void load_builtin(duk_context *ctx, const struct builtin *b)
+struct building {
+        const struct builtin *builtin;
+        const char *file_name;
+        duk_idx_t module;
+};
+
+static duk_ret_t fill_builtin(duk_context *ctx, void *udata)
 {
         const struct request of = {.root = REQUEST_NO_ROOT};
-        duk_idx_t module = duk_get_top(ctx);
+        const struct building *b = udata;
+
+        duk_require_stack(ctx, SLOTS);
+        compile_push_function(ctx, around_builtin, wire_str(b->file_name), b->builtin->source);
+        duk_get_prop_literal(ctx, b->module, "exports");
+        push_require(ctx, &of);
+        duk_dup(ctx, b->module);
+        push_natives(ctx);
+        duk_call(ctx, 4);
+        return 0;
+}
+
+/* Of its own it does not throw; but there may be no stack or memory left for it where it is asked for. */
+static void load_builtin(duk_context *ctx, const struct builtin *b)
+{
         char file_name[64];
+        struct building of = {b, file_name, duk_get_top(ctx)};
 
         snprintf(file_name, sizeof(file_name), "node:%s", b->name);
         push_module(ctx, wire_str(b->name));
         duk_push_string(ctx, file_name);
-        put_into(ctx, modules_key, module);
-        compile_push_function(ctx, around_builtin, wire_str(file_name), b->source);
-        duk_get_prop_literal(ctx, module, "exports");
-        push_require(ctx, &of);
-        duk_dup(ctx, module);
-        push_natives(ctx);
-        duk_call(ctx, 4);
-        duk_set_top(ctx, module + 1);
+        duk_dup_top(ctx);
+        put_into(ctx, modules_key, of.module);
+        if (duk_safe_call(ctx, fill_builtin, &of, 0, 1) != DUK_EXEC_SUCCESS) {
+                forget_module(ctx, of.module + 1);
+                (void)duk_throw(ctx);
+        }
+        duk_set_top(ctx, of.module + 1);
 }
 
 static void push_builtin(duk_context *ctx, const struct builtin *b)
@@ -288,11 +318,17 @@ static void push_requested(duk_context *ctx, const struct request *q)
 
 /* ---- what JavaScript calls ---- */
 
+/* As UTF-8 a name is longer than as the engine has it if there is in it what is no character. */
+static bool is_too_long(struct bytes s)
+{
+        return s.len > REQUEST_BYTES || text_utf8_size(s) > REQUEST_BYTES;
+}
+
 static void check_lengths(duk_context *ctx, const struct request *q)
 {
         enum { SHOWN = 64 };
 
-        if (q->name.len > REQUEST_BYTES || q->path.len > REQUEST_BYTES)
+        if (is_too_long(q->name) || is_too_long(q->path))
                 require_throw_unavailable(ctx, WIRE_MODULE_NOT_FOUND,
                         (struct bytes){q->name.data, q->name.len < SHOWN ? q->name.len : SHOWN},
                         wire_str("the name is too long"));

@@ -55,15 +55,17 @@ static void push_caller(duk_context *ctx)
         duk_pop_3(ctx);
 }
 
-/* The reason is no text of the engine's: it comes from the loader. */
+/* The reason is no text of the engine's: it comes from the loader, and is there until a getter of the
+ * caller's asks for another module. So it is taken first. */
 void require_throw_unavailable(duk_context *ctx, enum wire_code code, struct bytes name, struct bytes reason)
 {
+        text_push(ctx, reason);
         duk_push_literal(ctx, "cannot find module \"");
         text_push(ctx, name);
         duk_push_literal(ctx, "\"");
         push_caller(ctx);
         duk_push_literal(ctx, ": ");
-        text_push(ctx, reason);
+        duk_dup(ctx, -6);
         duk_concat(ctx, 6);
         duk_push_error_object(ctx, DUK_ERR_ERROR, "%s", "");
         duk_swap_top(ctx, -2);

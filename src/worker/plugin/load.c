@@ -2,6 +2,7 @@
 #include "worker/plugin/load.h"
 
 #include "base/cleanup.h"
+#include "base/utf8.h"
 #include "sandbox/trusted.h"
 
 #include <ctype.h>
@@ -43,6 +44,21 @@ static bool is_known(const struct poppo_metric *metrics, size_t n, const char *n
         return false;
 }
 
+/* As the supervisor wants it, who would take a worker that sends anything else for a broken one. */
+static bool is_help(const char *text)
+{
+        size_t len = strnlen(text, HELP_MAX_BYTES + 1);
+
+        if (!len || len > HELP_MAX_BYTES)
+                return false;
+        for (size_t n; *text; text += n) {
+                n = utf8_character(text);
+                if (!n || (unsigned char)*text < ' ')
+                        return false;
+        }
+        return true;
+}
+
 static const char *fault_of_metric(const struct poppo_metric *metrics, size_t i)
 {
         const struct poppo_metric *m = &metrics[i];
@@ -55,8 +71,8 @@ static const char *fault_of_metric(const struct poppo_metric *metrics, size_t i)
                 return "has two metrics of one name";
         if ((unsigned int)m->kind > POPPO_HISTOGRAM)
                 return "has a metric of an unknown kind";
-        if (m->help && (!*m->help || strlen(m->help) > HELP_MAX_BYTES))
-                return "has a metric with a help text that is empty or over 256 bytes";
+        if (m->help && !is_help(m->help))
+                return "has a metric with a help text that is empty, over 256 bytes or no line of UTF-8";
         return NULL;
 }
 

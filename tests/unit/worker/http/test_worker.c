@@ -1,11 +1,12 @@
-/* The worker from its supervisor's side: a process of the test's own at the other end of a channel, and a server that gives
- * everybody the same. */
+/* The worker from its supervisor's side: a process of the test's own at the other end of a channel, and a
+ * server that gives everybody the same. */
 #include "worker/http/worker.h"
 
 #include "wire/channel.h"
 #include "wire/exits.h"
 #include "wire/pack.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -47,8 +48,21 @@ static void *answer(void *data)
                 len = strncmp(request, "GET /large", 10) ? 2 : BODY;
                 if (!strncmp(request, "GET /hang", 9))
                         continue;
-                snprintf(head, sizeof(head), "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", len);
+                if (!strncmp(request, "GET /gone", 9))
+                        break;
+                if (!strncmp(request, "GET /round", 10) || !strncmp(request, "GET /away", 9)) {
+                        snprintf(head, sizeof(head),
+                                "HTTP/1.1 302 Found\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n",
+                                request[5] == 'r' ? "/round" : "http://127.0.0.1:1/");
+                        if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0)
+                                break;
+                        continue;
+                }
+                snprintf(head, sizeof(head),
+                        "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n", len);
                 if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0)
+                        break;
+                if (!strncmp(request, "GET /short", 10))
                         break;
                 for (size_t done = 0; done < len;) {
                         ssize_t sent = send(fd, body + done, len - done, MSG_NOSIGNAL);
@@ -84,7 +98,8 @@ static int open_server(void **state)
         pthread_t thread;
 
         (void)state;
-        if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 128) || getsockname(fd, (struct sockaddr *)&at, &len))
+        if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 128) ||
+                getsockname(fd, (struct sockaddr *)&at, &len))
                 return -1;
         port = ntohs(at.sin_port);
         return pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
@@ -172,7 +187,9 @@ static uint64_t reply(char code[static 32])
 
 static int start(void **state)
 {
-        const struct wire_spawn_setup setup = {.max_memory_bytes = 16 << 20, .heartbeat_ms = 60000, .max_result_bytes = 1 << 20,
+        const struct wire_spawn_setup setup = {.max_memory_bytes = 16 << 20,
+                .heartbeat_ms = 60000,
+                .max_result_bytes = 1 << 20,
                 .max_log_bytes = 65536};
         static const uint8_t layers[] = {0x80};
         int pair[2];
@@ -277,7 +294,10 @@ static void settings_that_make_no_sense_end_the_worker(void **state)
         struct wire_worker_configure note = {0};
 
         (void)state;
-        WIRE_SET(&note, worker_configure, settings, (struct bytes){(const uint8_t *)"\x81\xac" "maxRedirects\xa1x", 16});
+        WIRE_SET(&note, worker_configure, settings,
+                (struct bytes){(const uint8_t *)"\x81\xac"
+                                                "maxRedirects\xa1x",
+                        16});
         send_note(WIRE_MESSAGE(worker_configure), 0, &note);
         assert_int_equal(status_of_end(), WORKER_EXIT_PROTOCOL);
 }
@@ -310,6 +330,77 @@ static void a_task_of_another_type_is_refused(void **state)
         assert_string_equal(code, "UNKNOWN_TYPE");
 }
 
+static long resident_pages(void)
+{
+        char path[64];
+        long size = 0, resident = 0;
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/statm", (int)worker.pid);
+        f = fopen(path, "r");
+        assert_non_null(f);
+        assert_int_equal(fscanf(f, "%ld %ld", &size, &resident), 2);
+        fclose(f);
+        return resident;
+}
+
+static int open_files(void)
+{
+        char path[64];
+        struct dirent *entry;
+        DIR *dir;
+        int n = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/fd", (int)worker.pid);
+        dir = opendir(path);
+        assert_non_null(dir);
+        while ((entry = readdir(dir)))
+                n++;
+        closedir(dir);
+        return n;
+}
+
+/* Of each kind some are cancelled at once, and some when the others are done. */
+static void make_requests(uint64_t *seq, int n)
+{
+        static const char *const paths[] = {
+                "/", "/hang", "/large", "/round", "/away", "/short", "/gone", "/"};
+        enum { LOT = 48 };
+        char code[32];
+
+        for (int done = 0; done < n; done += LOT) {
+                uint64_t first = *seq + 1;
+
+                for (int i = 0; i < LOT; i++) {
+                        run(++*seq, paths[i % 8]);
+                        if (i % 5 == 0)
+                                cancel(*seq);
+                }
+                for (int i = 0; i < LOT; i++)
+                        if (i % 8 == 1)
+                                cancel(first + (uint64_t)i);
+                for (int i = 0; i < LOT; i++)
+                        reply(code);
+        }
+}
+
+static void ten_thousand_requests_that_end_in_all_ways_leave_nothing(void **state)
+{
+        uint64_t seq = 0;
+        long before;
+        int files;
+
+        (void)state;
+        make_requests(&seq, 2000);
+        before = resident_pages();
+        files = open_files();
+        make_requests(&seq, 10000);
+        print_message("# %ld pages before, %ld after; %d files before, %d after\n", before, resident_pages(),
+                files, open_files());
+        assert_in_range(resident_pages(), 0, before + 1024);
+        assert_in_range(open_files(), 0, files + 80);
+}
+
 #define WITH_WORKER(test) cmocka_unit_test_setup_teardown(test, start, stop)
 
 int main(void)
@@ -321,6 +412,7 @@ int main(void)
                 WITH_WORKER(more_runs_than_were_agreed_on_end_the_worker),
                 WITH_WORKER(settings_that_make_no_sense_end_the_worker),
                 WITH_WORKER(runs_under_way_go_on_by_the_settings_they_began_with),
+                WITH_WORKER(ten_thousand_requests_that_end_in_all_ways_leave_nothing),
                 WITH_WORKER(a_task_of_another_type_is_refused),
         };
 
