@@ -52,7 +52,7 @@ class Copy(Daemon):
         self.dir.chmod(0o777)
         self.spawner = self.dir / "poppod-spawner"
         self.hidden = self.dir / "hidden"
-        for name in ("poppod", "poppod-spawner", "poppod-loader", "poppod-store"):
+        for name in ("poppod", "poppod-spawner", "poppod-loader", "poppod-store", "poppod-http.so"):
             shutil.copy(BUILD / name, self.dir)
 
     def spawn(self, *arguments):
