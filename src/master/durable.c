@@ -309,7 +309,7 @@ static void on_health(struct store_link *l)
 
         scheduler_hold_kept(d->scheduler, !l->available, clock_now());
         if (!l->available)
-                return;
+                return d->ops->on_loaded(d);
         list_init(&again);
         while ((node = list_first(&d->parked))) {
                 list_unlink(node);
@@ -334,8 +334,10 @@ static void on_opened(struct store_link *l, const struct wire_store_opened *open
         }
         if (d->loading)
                 durable_load_on(d);
-        if (!l->was_open)
-                d->ops->on_opened(d);
+        if (l->was_open)
+                return;
+        d->ops->on_opened(d);
+        d->ops->on_loaded(d);
 }
 
 static void on_unusable(struct store_link *l, const struct wire_store_unusable *body)

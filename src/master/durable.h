@@ -25,7 +25,8 @@ struct durable_ops {
         void (*on_setting)(struct durable *, struct project *, const struct waiter *, const struct wire_refusal *why);
         /* The store is there for the first time. */
         void (*on_opened)(struct durable *);
-        /* All that was there is loaded. */
+        /* Whoever had to wait for the store or for what it holds may ask again: it is open, or all is loaded, or it is given
+         * up for now. */
         void (*on_loaded)(struct durable *);
         /* The first start failed. */
         void (*on_unusable)(struct durable *, const struct wire_store_unusable *);

@@ -39,6 +39,9 @@ static int set(struct session *s, uint64_t seq, struct project *p, const struct 
                 return 0;
         }
         r = durable_check(d, why);
+        /* What was set before the restart is what this changes. */
+        if (!r && d->loading)
+                return peer_postpone(&s->peer), 0;
         return r ? r : request_no_memory(durable_setting(d, s, p, settings, &call), why);
 }
 

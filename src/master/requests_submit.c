@@ -153,19 +153,9 @@ static int accept_task(const struct submission *s, struct task *t)
 }
 
 /* What nobody waits for, or says so, is on disk before it is acknowledged. */
-static int mark_kept(const struct submission *s, const struct wire_submit *body, struct task *t)
+static bool is_to_be_kept(const struct submission *s, const struct wire_submit *body)
 {
-        struct durable *d = &s->supervisor->durable;
-        int r;
-
-        if (!d->on || (body->wait && !t->durable))
-                return 0;
-        r = durable_check(d, s->why);
-        if (r)
-                task_free(t);
-        else
-                durable_mark(d, t);
-        return r;
+        return s->supervisor->durable.on && (!body->wait || OPTION(s->options, durable, false));
 }
 
 /* A task that is being written is not accepted yet. */
@@ -207,10 +197,16 @@ static int submit_new(struct session *session, uint64_t seq, const struct submis
 {
         struct durable *d = &s->supervisor->durable;
         struct task *t = NULL;
-        int r = make_task(s, body->task, &t);
+        bool kept = is_to_be_kept(s, body);
+        int r = kept ? durable_check(d, s->why) : 0;
 
+        /* Which places are free is known once the file is open. */
+        if (!r && kept && !d->opened)
+                return peer_postpone(&session->peer), 0;
         if (!r)
-                r = mark_kept(s, body, t);
+                r = make_task(s, body->task, &t);
+        if (!r && kept)
+                durable_mark(d, t);
         if (!r)
                 r = accept_task(s, t);
         if (r)

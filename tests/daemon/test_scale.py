@@ -5,6 +5,7 @@ memory that does.
 POPPO_CAMPAIGNS is as for test_campaigns.py: "quick" takes a small share and asks less of it.
 """
 import os
+import signal
 import time
 
 import msgpack
@@ -23,7 +24,8 @@ TASK = {"type": "execute-code", "code": "1"}
 FOREVER = {"type": "execute-code", "code": "while (1);"}
 CONFIG = {"daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2, "maxTasksPerWorker": 0, "isolation": "heap",
                                 "maxMemoryBytes": "16MiB"}},
-          "queue": {"maxLength": 0, "maxKeptBytes": "1MiB", "agingInterval": 0}}
+          "queue": {"maxLength": 0, "maxKeptBytes": "1MiB", "agingInterval": 0},
+          "store": {"engine": "memory"}}
 
 
 def send_all(client, requests):
@@ -125,6 +127,30 @@ def limits_of_many_projects_cost_little():
         note(f"{len(one) / single:.0f} tasks/s of one project, {len(one) / limited:.0f} of {PROJECTS} with limits: "
              f"{limited / single:.2f}")
         assert limited / single <= GROWS_ABOVE, times
+
+
+@case
+def many_durable_tasks_come_back_while_new_ones_are_served():
+    """What was acknowledged is all there again; a new task is taken and run before that, in a project of its own."""
+    durable = {**CONFIG, "store": {}, "queue": {"maxLength": 0, "maxBytes": 0}, "projects": {"held": {"paused": True}}}
+    with Daemon(durable) as daemon:
+        with daemon.client() as client:
+            flood(client, MANY, "held")
+        os.kill(daemon.pid, signal.SIGKILL)
+        daemon.errors_expected = True
+        daemon.process.wait()
+        eventually(lambda: not daemon._left(), "nothing outlives the supervisor")
+        started = time.monotonic()
+        daemon.start()
+        with daemon.client() as client:
+            assert client.call("wait", id=client.submit(TASK))["result"]["value"] == 1
+            served = time.monotonic() - started
+            was_loading = client.call("status")["daemon"]["store"]["loading"]
+            eventually(lambda: not client.call("status")["daemon"]["store"]["loading"], "all is loaded", 120)
+            loaded = time.monotonic() - started
+            assert client.call("stats")["totals"]["queued"] == MANY
+        note(f"{MANY} tasks: a new one was done after {served:.2f} s{', while they loaded' if was_loading else ''}; "
+             f"all were back after {loaded:.2f} s")
 
 
 raise SystemExit(run())

@@ -144,6 +144,19 @@ def delays_go_on_where_they_were():
 
 
 @case
+def what_comes_before_the_store_is_open_waits_for_it():
+    with Daemon(one()) as daemon:
+        with daemon.client() as client:
+            client.call("project-set", projectId="p", weight=7)
+            old = client.submit(code("1"))
+        for n in range(5):
+            with again(daemon) as client:
+                assert client.call("wait", id=client.submit(code(f"{n}")))["result"]["value"] == n
+                assert client.call("project-set", projectId="p", maxQueued=n + 1)["weight"] == 7
+                assert client.call("wait", id=old)["result"]["value"] == 1
+
+
+@case
 def what_was_set_by_hand_holds():
     with Daemon(one()) as daemon:
         with daemon.client() as client:

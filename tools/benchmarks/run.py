@@ -59,6 +59,7 @@ RUNS = {
 }
 # Workers that serve every project, and a queue without bounds, whose ended tasks do not fill the memory.
 SHARED = {"maxTasksPerWorker": 0, "isolation": "heap"}
+IN_MEMORY = {"engine": "memory"}  # for rows about the queue itself
 BOUNDLESS = {"maxLength": 0, "maxBytes": 0, "maxKeptBytes": "1MiB"}
 
 
@@ -119,12 +120,13 @@ UNITS = {"p50": "us", "p99": "us", "rate": "/s", "bytes": "B", "bare": "B"}
 class Supervisor:
     """A private poppod with a worker for each processor."""
 
-    def __init__(self, queue=None, projects=None, **worker):
+    def __init__(self, queue=None, projects=None, store=None, **worker):
         self.dir = tempfile.TemporaryDirectory(prefix="poppo-bench-")
         self.socket = os.path.join(self.dir.name, "poppo.sock")
         config = pathlib.Path(self.dir.name, "poppod.json")
         config.write_text(json.dumps({"daemon": {"worker": {"minProcesses": WORKERS, "maxProcesses": WORKERS, **worker}},
-                                      "queue": queue or {}, "projects": projects or {}}))
+                                      "queue": queue or {}, "projects": projects or {},
+                                      "store": store or {}}))
         self.command = [str(BUILD / "poppod"), "-q", "-c", str(config), "--socket", self.socket,
                         "--state-dir", self.dir.name + "/state"]
 
@@ -207,7 +209,7 @@ def measure(name, scale, places):
             return take(name, scale, {**places, "{kept}": [kept.socket]})
     if "{fresh}" not in words:
         return take(name, scale, places)
-    with Supervisor(BOUNDLESS, **SHARED) as fresh:
+    with Supervisor(BOUNDLESS, store=IN_MEMORY, **SHARED) as fresh:
         return take(name, scale, {**places, "{fresh}": [fresh.socket]})
 
 
@@ -274,7 +276,7 @@ def main():
     directory = tempfile.TemporaryDirectory(prefix="poppo-bench-")
     with (directory, redis(directory.name + "/redis") as other, beanstalkd(directory.name + "/beanstalkd") as third,
           Supervisor(maxTasksPerWorker=0) as steady, Supervisor(maxTasksPerWorker=100) as recycling,
-          Supervisor(BOUNDLESS, **SHARED) as shared):
+          Supervisor(BOUNDLESS, store=IN_MEMORY, **SHARED) as shared):
         places = {"{steady}": [steady.socket], "{recycling}": [recycling.socket], "{shared}": [shared.socket],
                   "{dir}": [directory.name], "{store}": [str(BUILD / "poppod-store")], "{redis}": [str(other.port)],
                   "{beanstalkd}": [str(third.port)], "{start}": [later.socket], "{poppod}": later.command, "{workers}": [str(WORKERS)]}
