@@ -239,24 +239,37 @@ void dispatch_attempt_kept(struct dispatch *d, struct task *t, uint64_t fence)
         send_run(r);
 }
 
+/* The attempt is taken out of the ledger and its task is the first in its place again. True: it was to be cancelled, and is. */
+static bool unstart(struct dispatch *d, struct worker_run *r)
+{
+        struct task *t = r->run.task;
+        bool cancelled = t->cancel_asked;
+
+        worker_run_over(r);
+        scheduler_unstarted(d->scheduler, &r->run, clock_now());
+        t->n_attempts--;
+        t->cancel_asked = false;
+        if (cancelled)
+                cancel_kept(d, t, "cancelled on request");
+        return cancelled;
+}
+
 void dispatch_attempt_refused(struct dispatch *d, struct task *t, uint64_t fence, bool disowned)
 {
         struct worker_run *r = find_unsent(d, t, fence);
-        bool cancelled = t->cancel_asked;
         struct worker *w;
 
         if (!r)
                 return;
         w = r->worker;
-        worker_run_over(r);
-        scheduler_unstarted(d->scheduler, &r->run, clock_now());
-        t->n_attempts--;
-        pool_run_returned(w);
-        t->cancel_asked = false;
-        if (cancelled)
-                cancel_kept(d, t, "cancelled on request");
-        else if (disowned)
+        if (!unstart(d, r) && disowned)
                 dispatch_end_unrun(d, t, TASK_FAILED, WIRE_STORE_UNAVAILABLE, "another supervisor has claimed it");
+        pool_run_returned(w);
+}
+
+void dispatch_attempt_unsent(struct dispatch *d, struct worker_run *r)
+{
+        unstart(d, r);
 }
 
 static void run_task(struct dispatch *d, struct task *t, struct seat *seat)

@@ -41,6 +41,8 @@ void dispatch_run(struct dispatch *d);
 /* When the next decision comes by time alone; called after pool_scale(). */
 void dispatch_set_wake(struct dispatch *d);
 
+/* An attempt that was never sent is none: its worker died before. */
+void dispatch_attempt_unsent(struct dispatch *d, struct worker_run *r);
 /* An attempt is over, in whatever way. */
 void dispatch_attempt_ended(struct dispatch *d, struct worker_run *r, const struct attempt_report *report);
 

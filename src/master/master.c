@@ -107,6 +107,11 @@ static void on_attempt_ended(struct pool *p, struct worker_run *r, const struct 
         dispatch_attempt_ended(&container_of(p, struct supervisor, pool)->dispatch, r, report);
 }
 
+static void on_attempt_unsent(struct pool *p, struct worker_run *r)
+{
+        dispatch_attempt_unsent(&container_of(p, struct supervisor, pool)->dispatch, r);
+}
+
 static void on_output(struct pool *p, struct worker_run *r, const struct wire_worker_output *output)
 {
         (void)p;
@@ -206,9 +211,8 @@ static void on_spawner_lost(struct spawner_link *l)
         pool_spawner_lost(pool_of(l));
 }
 
-static const struct pool_ops pool_ops = {
-        .on_attempt_ended = on_attempt_ended, .on_output = on_output, .on_metric = on_metric,
-        .describe_handler = describe_handler};
+static const struct pool_ops pool_ops = {.on_attempt_ended = on_attempt_ended, .on_attempt_unsent = on_attempt_unsent,
+        .on_output = on_output, .on_metric = on_metric, .describe_handler = describe_handler};
 
 static void keep_attempt(struct dispatch *d, struct task *t)
 {

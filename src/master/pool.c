@@ -351,6 +351,10 @@ static void end_attempts(struct worker *w, const struct worker_death *death, enu
                         .signal = (uint8_t)(death->killed ? death->status : 0), .max_memory_bytes = death->max_rss_bytes,
                         .cpu_ns = w->n_runs == 1 && death->cpu_ns > w->cpu_told ? death->cpu_ns - w->cpu_told : 0};
 
+                if (!r->number) {
+                        w->pool->ops->on_attempt_unsent(w->pool, r);
+                        continue;
+                }
                 if (is_innocent(r)) {
                         report.innocent = true;
                         report.code = WIRE_WORKER_CRASHED;

@@ -31,6 +31,8 @@ struct attempt_report {
 struct pool_ops {
         /* The attempt is over. Comes before the worker is told to go, if it must. */
         void (*on_attempt_ended)(struct pool *, struct worker_run *, const struct attempt_report *);
+        /* The worker is dead and this run was never sent to it: it waited for its attempt to be on disk. */
+        void (*on_attempt_unsent)(struct pool *, struct worker_run *);
         /* A run that was asked for its output has sent a piece. */
         void (*on_output)(struct pool *, struct worker_run *, const struct wire_worker_output *);
         /* A handler's worker has measured something. Positive: refused. */

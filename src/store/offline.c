@@ -109,8 +109,10 @@ int store_check(const char *path)
         if (!status)
                 status = check_rows(s);
         if (status == EX_DATAERR)
-                fprintf(stderr, "poppo store: %s is damaged; poppo store recover writes what can be read to a new file,"
-                                " poppo store export prints it\n", path);
+                fprintf(stderr,
+                        "poppo store: %s is damaged; poppo store recover writes what can be read to a new file, "
+                        "poppo store export prints it\n",
+                        path);
         close_store(s);
         return status;
 }

@@ -57,6 +57,29 @@ def is_loaded(daemon):
     return store["state"] == "open" and not store["loading"]
 
 
+# ---- before it is sent ----
+
+@case
+def an_attempt_whose_worker_died_before_it_was_sent_is_none():
+    with Daemon(one()) as daemon, daemon.client() as client, daemon.client() as waiting:
+        blocker = waiting.send("submit", task=SLOW, wait=True)
+        blocking = eventually(lambda: client.call("list", state="running")["tasks"], "the blocker runs")[0]["id"]
+        task = client.submit(code("42"), maxAttempts=1)
+        store = store_pid(daemon)
+        daemon.strike(store, signal.SIGSTOP)
+        client.call("cancel", id=blocking)
+        waiting.reply(blocker)
+        # Its attempt waits to be on disk now, and its worker dies meanwhile.
+        eventually(lambda: state(client, task) == "running", "it has a worker")
+        worker = client.call("result", id=task)["result"]["attempts"][0]["pid"]
+        daemon.strike(worker)
+        eventually(lambda: worker not in descendants(daemon.pid), "the worker is reaped")
+        daemon.strike(store, signal.SIGCONT)
+        record = client.call("wait", id=task)["result"]
+        assert record["state"] == "succeeded" and record["value"] == 42, record
+        assert len(record["attempts"]) == 1 and record["attempts"][0]["pid"] != worker, record
+
+
 # ---- what comes back ----
 
 @case
