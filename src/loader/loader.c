@@ -19,6 +19,9 @@
 
 enum { FRAME_IN_MAX = 2 * 1024 * 1024, PROOF_MAX = 64 * 1024, OUT_MAX = ROOTS_FILE_MAX + 1024 * 1024 };
 
+/* For one frame: a package of a thousand files needs a tenth of it, and it takes milliseconds. */
+enum { LOOKS_MAX = 16384 };
+
 struct loader {
         struct channel channel;
         struct roots roots;
@@ -251,6 +254,7 @@ static int handle(struct loader *l, struct bytes frame)
 
         if (wire_open(frame, &head, &why) || !head.has_seq)
                 return error_origin(-EPROTO);
+        roots_allow(LOOKS_MAX);
         for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
                 if (!wire_str_is(head.op, handlers[i].message->name))
                         continue;

@@ -86,6 +86,25 @@ void roots_close(struct roots *r)
         *r = (struct roots){0};
 }
 
+/* ---- how often ---- */
+
+static unsigned int looks_left;
+
+void roots_allow(unsigned int looks)
+{
+        looks_left = looks;
+}
+
+bool roots_may_look(void)
+{
+        return looks_left;
+}
+
+static void count_look(void)
+{
+        looks_left -= looks_left > 0;
+}
+
 /* ---- beneath one ---- */
 
 /* The root itself is ".". -EAGAIN says that somebody renames directories on the way. */
@@ -95,6 +114,7 @@ static int open_beneath(const struct root *r, const struct place *at, int flags)
                 .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS};
         int fd = -1;
 
+        count_look();
         for (int i = 0; i < RACES_MAX; i++) {
                 fd = (int)syscall(SYS_openat2, r->fd, at->len ? at->text : ".", &how, sizeof(how));
                 if (fd >= 0 || (errno != EAGAIN && errno != EINTR))
@@ -254,6 +274,10 @@ int roots_find(const struct roots *r, unsigned int root, const struct place *at,
                 reason_set(why, "the root %s cannot be opened: %s", of->path, error_text(of->fault));
                 return ROOTS_REFUSED;
         }
+        if (!roots_may_look()) {
+                reason_set(why, "too many places would have to be looked at");
+                return ROOTS_REFUSED;
+        }
         out->place = *at;
         fd = open_beneath(of, at, flags);
         if (fd == -ELOOP) {
@@ -285,6 +309,7 @@ bool roots_is_same(const struct roots *r, unsigned int root, const struct place 
         struct mark now;
         struct stat st;
 
+        count_look();
         if (r->list[root].fd < 0 || fstatat(r->list[root].fd, at->text, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return false;
         now = mark_of(&st);

@@ -53,6 +53,11 @@ struct found {
 int roots_open(struct roots *r, struct bytes paths);
 void roots_close(struct roots *r);
 
+/* Every look at a file takes time that others wait for, and whoever asks may be hostile: from now on there
+ * may be this many. With none left roots_find() refuses whatever it is. */
+void roots_allow(unsigned int looks);
+bool roots_may_look(void);
+
 /* The regular file at this place, if it may be used. 0 and *out; an enum roots_condition; negative. */
 int roots_find(const struct roots *r, unsigned int root, const struct place *at, struct found *out,
         struct reason *why);

@@ -251,6 +251,20 @@ def names_that_nobody_answers_hold_nobody_up(stage):
 
 
 @case
+def lookups_that_are_given_up_leave_room_for_others(stage):
+    """Each leaves a thread that waits for the name server for as long as that takes."""
+    pid, records = worker_pid(stage), []
+    with stage.daemon.client() as client:
+        for lot in range(30):
+            asked = [client.send("submit", task={"type": "http-request", "url": f"http://silent.test/{lot}/{n}"},
+                                 options={"timeout": 20, "maxAttempts": 1}, wait=True) for n in range(100)]
+            records += [client.reply(seq)["result"] for seq in asked]
+    others = [r["error"] for r in records if r["error"]["code"] != "TIMEOUT"]
+    assert not others, (len(others), others[:3])
+    assert worker_pid(stage) == pid
+
+
+@case
 def bombs_and_floods_hold_nobody_up(stage):
     body = response(packed(256, 31), headers=["Content-Encoding: gzip", *TEXT])
     stop = threading.Event()

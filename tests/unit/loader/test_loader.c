@@ -151,6 +151,32 @@ static void a_proof_that_is_none_does_not_hold(void **state)
                 still_same((struct bytes){(const uint8_t *)"\x91\x94\x00\x00\xa9../../etc\xc4\x00", 16}));
 }
 
+/* A compromised worker may name a file that is thousands of directories deep, be there such a file or not,
+ * and ask as often as a check has room for. Everybody else waits meanwhile. */
+static void a_question_that_takes_too_many_looks_is_not_answered(void **state)
+{
+        enum { QUESTIONS = 250, DEPTH = 2000 };
+        static char from[2 * DEPTH + 2];
+        struct buf list = {0};
+        struct pack p;
+
+        (void)state;
+        for (int i = 0; i < DEPTH; i++)
+                memcpy(from + (size_t)2 * i, "d/", 2);
+        from[2 * DEPTH] = 'x';
+        library_load(&library, 0, from, "q", &reply);
+        assert_int_equal(reply.kind, 0);
+        assert_non_null(memmem(reply.why.data, reply.why.len, "too many places", 15));
+        pack_init(&p, &list);
+        pack_array(&p, QUESTIONS);
+        for (int i = 0; i < QUESTIONS; i++)
+                pack_raw(&p, (struct bytes){reply.proof.data + 5, reply.proof.len - 5});
+        assert_false(still_same(buf_bytes(&list)));
+        buf_fini(&list);
+        library_load(&library, 0, NULL, "one", &reply);
+        assert_int_equal(reply.kind, 1);
+}
+
 /* ---- nonsense ---- */
 
 static void a_root_that_is_not_there_is_none(void **state)
@@ -259,6 +285,7 @@ int main(void)
                 cmocka_unit_test(a_proof_holds_until_the_file_changes),
                 cmocka_unit_test(a_proof_covers_how_the_file_was_found),
                 cmocka_unit_test(a_proof_that_is_none_does_not_hold),
+                cmocka_unit_test(a_question_that_takes_too_many_looks_is_not_answered),
                 cmocka_unit_test(a_root_that_is_not_there_is_none),
                 cmocka_unit_test(what_is_no_question_ends_it),
                 cmocka_unit_test(it_keeps_no_rights_but_to_read),
