@@ -54,8 +54,9 @@ def wait_state(client, task, state):
 
 
 def kill_runner(client, task):
-    """Kills the process that runs the task; its pid."""
+    """Kills the process that runs the task; its pid. It has the task as soon as the attempt is on disk."""
     pid = wait_state(client, task, "running")["attempts"][-1]["pid"]
+    eventually(lambda: not client.call("status")["daemon"]["store"].get("waiting"), "the attempt is kept")
     os.kill(pid, signal.SIGKILL)
     return pid
 
