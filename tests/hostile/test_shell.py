@@ -191,6 +191,15 @@ def a_strange_directory_is_walked_within_bounds(daemon):
         assert value["files"] == {"a\nb": "", "\ufffd": "", "-rf": "", " ": "", "*": ""}, value
 
 
+@case
+def a_directory_that_is_swapped_is_not_collected(daemon):
+    with daemon.client() as client:
+        for instead in ("ln -s /etc /task/work", "ln -s /task/home /task/work", "touch /task/work", "true"):
+            script = f"echo x > /task/home/x; mv /task/work /task/moved 2>/dev/null && {instead}; echo done"
+            value = value_of(client.run(task(script, collect=["*", "**/*"])))
+            assert value["stdout"] == "done\n" and value["files"] == {}, value
+
+
 # ---- staying alive ----
 
 @case
@@ -432,6 +441,21 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 0)), (socket.AF_INET6, ('
 """
     with daemon.client() as client:
         assert python(client, source) == "hi\n" * 4
+
+
+@case
+def the_next_one_finds_no_connection_of_the_last_one(daemon):
+    source = """
+import socket
+server = socket.socket(); server.bind(('127.0.0.1', 9000)); server.listen()
+client = socket.create_connection(('127.0.0.1', 9000))
+peer = server.accept()[0]
+peer.close(); client.recv(1); client.close(); server.close()
+print(len(open('/proc/net/tcp').readlines()))
+"""
+    with daemon.client() as client:
+        for _ in range(4):
+            assert python(client, source) == "1\n"
 
 
 @case
