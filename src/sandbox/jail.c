@@ -79,6 +79,16 @@ static bool raise_loopback(void)
         return fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0;
 }
 
+/* What connections leave behind for a minute would be seen by the next tree, and keep their ports from it.
+ * Where this cannot be set they stay: no protection rests on it. */
+static void leave_no_connections(void)
+{
+        CLEANUP(cleanup_close) int fd = open("/proc/sys/net/ipv4/tcp_max_tw_buckets", O_WRONLY | O_CLOEXEC);
+
+        if (fd >= 0)
+                (void)!write(fd, "0", 1);
+}
+
 /* Shares the jailer's descriptors, so that the one it opens stays; says which, or an errno. */
 static _Noreturn void make_network(int to)
 {
@@ -86,6 +96,7 @@ static _Noreturn void make_network(int to)
 
         if (said < 0)
                 said = -errno;
+        leave_no_connections();
         _exit(write(to, &said, sizeof(said)) != sizeof(said));
 }
 

@@ -70,12 +70,30 @@ static int map_ids(uid_t uid, gid_t gid)
         return r ? r : write_text("/proc/self/gid_map", groups);
 }
 
+/* A root that may make no namespaces would still be the machine's root in a user namespace. Another user in
+ * its stead, where that can be had; where not, the probe says that there is none. A change of user forgets
+ * what its parent's death does. */
+static int stop_being_root(const struct jail *j)
+{
+        pid_t parent = getppid();
+        int signal = 0;
+
+        if (geteuid() || !j->uid || setgroups(0, NULL) < 0 || setresgid(j->gid, j->gid, j->gid) < 0 ||
+                prctl(PR_GET_PDEATHSIG, &signal) < 0 || setresuid(j->uid, j->uid, j->uid) < 0)
+                return 0;
+        if (prctl(PR_SET_DUMPABLE, 1) < 0 || prctl(PR_SET_PDEATHSIG, signal) < 0)
+                return -errno;
+        return getppid() == parent ? 0 : -ESRCH;
+}
+
 static int enter_user_namespace(struct jail *j)
 {
+        int r = stop_being_root(j);
         uid_t uid = geteuid();
         gid_t gid = getegid();
-        int r;
 
+        if (r)
+                return jail_fail(j, r, "being another user than root");
         if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS) < 0)
                 return jail_fail(j, -errno, "a user namespace");
         r = map_ids(uid, gid);

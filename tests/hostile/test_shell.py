@@ -191,6 +191,15 @@ def a_strange_directory_is_walked_within_bounds(daemon):
         assert value["files"] == {"a\nb": "", "\ufffd": "", "-rf": "", " ": "", "*": ""}, value
 
 
+@case
+def a_directory_that_is_swapped_is_not_collected(daemon):
+    with daemon.client() as client:
+        for instead in ("ln -s /etc /task/work", "ln -s /task/home /task/work", "touch /task/work", "true"):
+            script = f"echo x > /task/home/x; mv /task/work /task/moved 2>/dev/null && {instead}; echo done"
+            value = value_of(client.run(task(script, collect=["*", "**/*"])))
+            assert value["stdout"] == "done\n" and value["files"] == {}, value
+
+
 # ---- staying alive ----
 
 @case
@@ -332,6 +341,21 @@ def set_uid_programs_give_nothing(_):
 
 
 @case
+def root_that_may_make_no_namespaces_runs_no_command_as_root(_):
+    if ORDINARY or os.geteuid():
+        return
+    with Daemon(CONFIG, start=False, wrapper=["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]).start() as daemon:
+        with daemon.client() as client:
+            seq = client.send("submit", task=task("exec sleep 100"), options={"maxAttempts": 1, "timeout": 2000}, wait=True)
+            tree = eventually(lambda: len(trees(daemon)) >= 2 and trees(daemon), "it runs")
+            for pid in tree:
+                status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+                assert "0" not in status["Uid"].split() + status["Gid"].split() + status["Groups"].split(), status
+            error = client.reply(seq)["result"]
+            assert error["error"]["code"] == "TIMEOUT" and error["isolation"]["uid"] == "absent", error
+
+
+@case
 def a_program_in_memory_is_jailed_like_any_other(daemon):
     source = """
 import os
@@ -435,6 +459,21 @@ for family, address in ((socket.AF_INET, ('127.0.0.1', 0)), (socket.AF_INET6, ('
 """
     with daemon.client() as client:
         assert python(client, source) == "hi\n" * 4
+
+
+@case
+def the_next_one_finds_no_connection_of_the_last_one(daemon):
+    source = """
+import socket
+server = socket.socket(); server.bind(('127.0.0.1', 9000)); server.listen()
+client = socket.create_connection(('127.0.0.1', 9000))
+peer = server.accept()[0]
+peer.close(); client.recv(1); client.close(); server.close()
+print(len(open('/proc/net/tcp').readlines()))
+"""
+    with daemon.client() as client:
+        for _ in range(4):
+            assert python(client, source) == "1\n"
 
 
 @case

@@ -209,6 +209,11 @@ int files_collect(const struct jail_tree *t, const struct strings *patterns, enu
         struct stat st;
         int r;
 
+        /* In a user namespace the command owns what work/ lies in: it may have put something else there. */
+        if (work < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) {
+                pack_map_close(out, mark, 0);
+                return 0;
+        }
         if (work < 0 || fstat(work, &st) < 0)
                 return error_origin(-errno);
         w.dev = st.st_dev;
