@@ -51,12 +51,13 @@ void meter_announce(void)
 
 bool meter_add(unsigned int index, double value)
 {
-        struct slot *s = &meter.slots[index];
+        struct slot *s;
 
         if (index >= meter.plugin->n_metrics)
                 return false;
         if (!isfinite(value))
                 return true;
+        s = &meter.slots[index];
         switch (meter.plugin->code.metrics[index].kind) {
         case POPPO_COUNTER:
                 s->value += value > 0 ? value : 0;
