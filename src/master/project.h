@@ -3,7 +3,8 @@
  *
  * A lane is a queue of 11 levels (a bitmap says which hold something). A level is FIFO; it rises by one step each
  * aging interval that its first task waits, and falls by one step each time a task of it runs: so a level that is served
- * never rises, and one that is not is bound to reach the top. Time that the project's own limits cost does not count.
+ * never rises, and one that is not is bound to reach the top. Time that the project's own limits cost does not count. A task
+ * of priority p that has waited for w, while n of its level were started, has a rank of at least min(10, p + w/interval - n).
  *
  * Everything here is the scheduler's to change; the shell reads names, settings and counters.
  */

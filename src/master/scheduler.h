@@ -80,7 +80,7 @@ struct class_pool {
         uint32_t capacity;         /* tasks at once on a seat */
         uint32_t max_seats;        /* most seats; 0: as many as there may be in all */
         uint32_t seats;            /* without retiring ones */
-        double clock[TASK_PRIORITIES];  /* turn of the lane served last, by rank */
+        double clock[TASK_PRIORITIES];  /* how far the turns of those who went first have come, by rank */
         double latest[TASK_PRIORITIES]; /* the furthest turn charged */
         uint64_t runnable;         /* waiting tasks that only lack a room on a seat */
         uint64_t lacking;          /* seats that these would fill, each project its own */

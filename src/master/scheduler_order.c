@@ -274,13 +274,22 @@ static void move_turn(struct class_pool *pool, struct lane *l, double by)
                 pool->latest[l->clock] = l->turn;
 }
 
+/* A rank's clock follows the lane that goes first there. One that passes it, on a seat that the first has no use for, does not
+ * push the clock on: whoever comes back then would start behind all who waited. */
+static void move_clock(struct class_pool *pool, const struct lane *starting)
+{
+        const struct lane *first = order_first(pool, ORDER_ALL);
+
+        if (first->rank == starting->rank && pool->clock[first->rank] < first->turn)
+                pool->clock[first->rank] = first->turn;
+}
+
 double order_charge(struct scheduler *s, struct lane *l)
 {
         struct class_pool *pool = &s->pools[l->class];
         double turn = fmax(LEAST_COST, l->estimate) / l->project->settings.weight;
 
-        if (pool->clock[l->clock] < l->turn)
-                pool->clock[l->clock] = l->turn;
+        move_clock(pool, l);
         l->ticket = s->tickets++;
         move_turn(pool, l, turn);
         return turn;

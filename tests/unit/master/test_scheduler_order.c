@@ -218,6 +218,79 @@ static void test_waiting_below_saves_nothing_up(void **state)
         stage_fini(&st);
 }
 
+/* Who never has more than one task comes back each time with what the last one cost. */
+static void test_debts_are_brought_along(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct project *many, *one;
+        double used[2] = {0};
+        struct seat *seat;
+        struct stage st;
+
+        (void)state;
+        stage_init(&st, &config);
+        many = stage_project(&st, "many");
+        one = stage_project(&st, "one");
+        seat = stage_seat(&st);
+        for (int i = 0; i < 500; i++)
+                stage_submit(&st, many, 0);
+        stage_submit(&st, one, 0);
+        stage_settle(&st);
+        for (int i = 0; i < 200; i++) {
+                bool is_one = seat_task(seat)->project == one;
+                int64_t cost = is_one ? MS(100) : MS(10);
+
+                used[is_one] += (double)cost;
+                st.now += cost;
+                stage_end(&st, seat, TASK_SUCCEEDED, cost);
+                if (is_one)
+                        stage_submit(&st, one, 0);
+                stage_settle(&st);
+        }
+        assert_true(used[1] < 1.1 * used[0] && used[0] < 1.1 * used[1]);
+        stage_fini(&st);
+}
+
+/* While a seat is being started for the first lane, one that owes much goes on with a seat of its own. Who comes then starts
+ * beside the first and not behind that one. */
+static void test_who_passes_the_first_sets_nobody_back(void **state)
+{
+        struct scheduler_config config = stage_config();
+        struct project_settings settings = stage_settings();
+        struct stage_seat *shared;
+        struct project *owes;
+        struct seat *own;
+        struct stage st;
+        int late = 0;
+
+        (void)state;
+        config.max_seats = 2;
+        stage_init(&st, &config);
+        settings.isolation = ISOLATION_PROJECT;
+        owes = stage_project(&st, "owes");
+        scheduler_project_set(&st.s, owes, &settings, st.now);
+        own = stage_seat(&st);
+        stage_submit(&st, owes, 0);
+        stage_submit(&st, owes, 0);
+        stage_settle(&st);
+        shared = stage_seat_start(&st, CLASS_JS);
+        for (int i = 0; i < 60; i++)
+                stage_submit(&st, stage_project(&st, "first"), 0);
+        st.now += MS(10000);
+        stage_end(&st, own, TASK_SUCCEEDED, MS(10000));
+        stage_settle(&st);
+        assert_ptr_equal(seat_task(own)->project, owes);
+
+        for (int i = 0; i < 60; i++)
+                stage_submit(&st, stage_project(&st, "late"), 0);
+        scheduler_seat_ready(&st.s, &shared->seat, st.now);
+        stage_settle(&st);
+        for (int i = 0; i < 40; i++)
+                late += stage_next(&st, MS(10))->project == stage_project(&st, "late");
+        assert_in_range(late, 19, 21);
+        stage_fini(&st);
+}
+
 static void test_aging_bound(void **state)
 {
         struct scheduler_config config = stage_config();
@@ -287,6 +360,8 @@ int main(void)
                 cmocka_unit_test(test_idle_time_saves_nothing_up),
                 cmocka_unit_test(test_idle_pool_forgets_debts),
                 cmocka_unit_test(test_waiting_below_saves_nothing_up),
+                cmocka_unit_test(test_debts_are_brought_along),
+                cmocka_unit_test(test_who_passes_the_first_sets_nobody_back),
                 cmocka_unit_test(test_aging_bound),
                 cmocka_unit_test(test_new_weight_gives_no_credit),
         };
