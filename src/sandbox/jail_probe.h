@@ -18,6 +18,7 @@
         X(noNewPrivs, no_new_privs)                                                                          \
         X(landlock, landlock)                                                                                \
         X(rlimits, rlimits)                                                                                  \
+        X(treeMemory, memory)                                                                                \
         X(seccomp, seccomp)
 
 enum jail_layer {

@@ -47,7 +47,7 @@ def the_example_of_the_manual_runs_as_printed(daemon):
         record = client.run({"type": "words", "text": "the quick brown foxes"})
         assert value_of(record) == {"words": 4, "longest": "quick"}, record
         weak = {layer for layer, state in record["isolation"].items() if state != "enforced"}
-        assert weak <= ({"closedFds"} if SANITIZED else set()) | ({"uid"} if os.geteuid() else set()), record["isolation"]
+        assert weak <= {"treeMemory"} | ({"closedFds"} if SANITIZED else set()) | ({"uid"} if os.geteuid() else set()), record["isolation"]
         record = client.run({"type": "words", "text": 7})
         assert "split" in error_of(record, "TASK_ERROR") and record["error"]["name"] == "AttributeError", record
         assert "count_words" in record["error"]["stack"], record

@@ -299,7 +299,8 @@ def the_layers_of_the_tree_are_told(daemon):
     with daemon.client() as client:
         layers = client.run(task(["true"]))["isolation"]
         for name in ("session", "closedFds", "environment", "parentDeath", "notDumpable", "privateRoot", "pidNamespace",
-                     "ipcNamespace", "netNamespace", "utsNamespace", "uid", "capabilities", "noNewPrivs", "landlock", "rlimits", "seccomp"):
+                     "ipcNamespace", "netNamespace", "utsNamespace", "uid", "capabilities", "noNewPrivs", "landlock", "rlimits", "treeMemory",
+                     "seccomp"):
             assert name in layers, (name, layers)
         assert daemon.status()["isolation"]["shell"] == layers
 

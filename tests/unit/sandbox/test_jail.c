@@ -472,7 +472,7 @@ static void assert_layers(struct visit *v, enum jail_layer but, enum layer_state
         for (int i = 0; i < JAIL_N_LAYERS; i++) {
                 enum layer_state expected = LAYER_ENFORCED;
 
-                if (i == JAIL_LAYER_uid && v->who == NOBODY)
+                if (i == JAIL_LAYER_memory || (i == JAIL_LAYER_uid && v->who == NOBODY))
                         expected = LAYER_ABSENT;
                 if (i == JAIL_LAYER_seccomp && !v->spec.filter)
                         expected = LAYER_ABSENT;
