@@ -48,7 +48,6 @@ struct own_task {
 /* One lane that is served all the time, and another one that comes and goes. */
 struct own_lead {
         unsigned breaks, changes;
-        bool particular;
         double least; /* by how much the other one was ahead, for their weights */
 };
 

@@ -28,6 +28,12 @@ static bool is_shared(int class)
 
 /* ---- what happened ---- */
 
+static void begin_anew(struct own_lane *o)
+{
+        o->breaks++;
+        o->particular = o->served = false;
+}
+
 void shares_note_start(struct world *w, const struct task *t, const struct seat *seat)
 {
         struct own_lane *o = lane_of(w, t);
@@ -35,8 +41,9 @@ void shares_note_start(struct world *w, const struct task *t, const struct seat 
 
         o->starts++;
         o->served = true;
+        if (rank != o->rank)
+                begin_anew(o);
         o->particular |= seat->use == SEAT_BOUND || scheduler_isolation(&w->st.s, t) != ISOLATION_HEAP;
-        o->breaks += rank != o->rank;
         o->changes += rank != o->start_rank;
         o->start_rank = rank;
 }
@@ -54,7 +61,7 @@ void shares_break(struct world *w, struct own_project *o)
         ptrdiff_t k = o - w->projects;
 
         for (int c = 0; c < SIM_CLASSES; c++) {
-                o->lanes[c].breaks++;
+                begin_anew(&o->lanes[c]);
                 o->lanes[c].changes++;
                 for (int i = 0; i < PROJECTS; i++)
                         w->pairs[c][i][k].measured = w->pairs[c][k][i].measured = false;
@@ -71,10 +78,8 @@ static void note_lane(struct world *w, struct own_lane *o, const struct lane *l)
 {
         int rank = rank_of(l);
 
-        if (rank < 0 || rank != o->rank) {
-                o->breaks++;
-                o->particular = o->served = false;
-        }
+        if (rank < 0 || rank != o->rank)
+                begin_anew(o);
         o->rank = rank;
         if (rank >= 0)
                 o->particular |= scheduler_isolation(&w->st.s, l->head) != ISOLATION_HEAP;
@@ -121,7 +126,8 @@ static double drift_allowed(const struct world *w, const struct own_lane *x, con
 }
 
 /* Whoever comes and goes brings its debts along and no savings: it gets no further ahead of one that is there all the time. It
- * may while it has tasks of a higher rank. */
+ * may while it has tasks of a higher rank. Whoever else is passed on seats of their own holds back the clock by which it
+ * comes. */
 static void check_lead(struct world *w, const struct own_lane *there, const struct own_lane *other, struct own_lead *lead)
 {
         double ahead = other->got - there->got;
@@ -131,15 +137,14 @@ static void check_lead(struct world *w, const struct own_lane *there, const stru
         if (lead->breaks != there->breaks || lead->changes != other->changes || other->start_rank != there->rank ||
                 (other->rank >= 0 && other->rank != there->rank))
                 *lead = (struct own_lead){.breaks = there->breaks, .changes = other->changes, .least = ahead};
-        lead->particular |= there->particular || other->particular;
         lead->least = fmin(lead->least, ahead);
-        assert_true(ahead - lead->least <= drift_allowed(w, there, other, lead->particular));
+        assert_true(ahead - lead->least <= drift_allowed(w, there, other, true));
 }
 
 /* One of the two begins anew. It owes nothing to one that has used more meanwhile than it can have been behind. */
-static void open_pair(struct own_pair *pair, const struct own_lane *x, const struct own_lane *y, double allowed)
+static void open_pair(const struct world *w, struct own_pair *pair, const struct own_lane *x, const struct own_lane *y)
 {
-        double ahead = x->got - y->got;
+        double ahead = x->got - y->got, allowed = drift_allowed(w, x, y, true);
         bool known = pair->measured;
 
         pair->claims[0] = x->served && known && ahead > pair->most + allowed;
@@ -189,8 +194,8 @@ static void check_pair(struct world *w, const struct own_lane *x, const struct o
                 return;
         allowed = drift_allowed(w, x, y, x->particular || y->particular);
         if (pair->breaks[0] != x->breaks || pair->breaks[1] != y->breaks)
-                open_pair(pair, x, y, allowed);
-        check_newcomer(pair, x->got - y->got, allowed);
+                open_pair(w, pair, x, y);
+        check_newcomer(pair, x->got - y->got, drift_allowed(w, x, y, true));
         /* From when both have started something: a debt of before is paid by then. */
         if (pair->starts[0] == x->starts || pair->starts[1] == y->starts)
                 return;
