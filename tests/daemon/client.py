@@ -1,6 +1,7 @@
 """A client of poppod written from poppo-protocol(7) alone: MessagePack frames over a Unix socket."""
 import socket
 import struct
+import time
 
 import msgpack
 
@@ -29,7 +30,12 @@ class Client:
     def __init__(self, path, hello=True, timeout=60):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(timeout)
-        self.sock.connect(path)
+        while True:
+            try:
+                self.sock.connect(path)
+                break
+            except BlockingIOError:  # many wait to be accepted; a socket with a timeout is told so
+                time.sleep(0.001)
         self.buffer = b""
         self.seq = 0
         self.early = {}  # replies that came before somebody asked for them

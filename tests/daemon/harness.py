@@ -38,6 +38,15 @@ def eventually(condition, what, seconds=PATIENCE):
         time.sleep(0.005)
 
 
+def runner_of(client, task):
+    """The pid of the worker that has this task: the attempt of a kept task is sent when it is on disk, and not before."""
+    def look():
+        record = client.call("result", id=task)["result"]
+        kept = not client.call("status")["daemon"]["store"].get("waiting")
+        return record["state"] == "running" and kept and record["attempts"][-1]["pid"]
+    return eventually(look, "a worker has the task")
+
+
 def process_table():
     """{pid: (parent, state, name)} of everything that runs here."""
     table = {}

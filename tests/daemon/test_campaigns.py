@@ -8,7 +8,7 @@ import os
 import random
 import time
 
-from harness import PATIENCE, Daemon, descendants, eventually
+from harness import PATIENCE, Daemon, descendants, eventually, runner_of
 from tap import case, note, run
 
 SANITIZED = bool(os.environ.get("POPPO_SANITIZED"))
@@ -198,9 +198,9 @@ def killed_workers_are_replaced_at_once():
         times = []
         for _ in range(share(20, 500, 500)):
             task = client.submit(FOREVER, maxAttempts=1, timeout=0)
-            attempts = eventually(lambda t=task: client.call("result", id=t)["result"].get("attempts"), "it runs")
-            assert daemon.strike(attempts[0]["pid"])
-            times.append(replacement_time(client, attempts[0]["pid"]))
+            pid = runner_of(client, task)
+            assert daemon.strike(pid)
+            times.append(replacement_time(client, pid))
             record = client.call("wait", id=task)["result"]
             assert record["error"]["code"] == "WORKER_CRASHED", record
         note(f"{len(times)} killed, replaced after {spread(times)}")

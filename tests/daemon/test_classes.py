@@ -4,7 +4,7 @@ import signal
 
 import handlers
 from handlers import Handlers, pid_of, plugins, value_of
-from harness import eventually
+from harness import eventually, runner_of
 from tap import case, run
 
 PRIMES = {"type": "primes", "below": 10}
@@ -92,8 +92,7 @@ def what_a_worker_used_before_is_not_charged_to_the_task_that_it_dies_with():
     with Handlers(plugins, maxProcesses=1) as daemon, daemon.client() as client:
         assert client.code("var end = Date.now() + 1500; while (Date.now() < end);")["cpuMs"] > 100
         task = client.submit({"type": "execute-code", "code": "while (true);"}, maxAttempts=1)
-        running = eventually(lambda: [w for w in daemon.status()["workers"].values() if w.get("task") == task], "it runs")
-        daemon.strike(running[0]["pid"])
+        daemon.strike(runner_of(client, task))
         record = client.call("wait", id=task)["result"]
         assert record["cpuMs"] < record["runMs"] + 50, record
 

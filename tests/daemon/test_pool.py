@@ -3,7 +3,7 @@ import os
 import signal
 import time
 
-from harness import Daemon, Refused, eventually
+from harness import Daemon, Refused, eventually, runner_of
 from tap import case, run
 
 POOL = {"daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2, "maxTasksPerWorker": 0}},
@@ -211,8 +211,7 @@ def a_killed_worker_fails_its_task_and_is_replaced(daemon):
     with daemon.client() as client:
         for _ in range(5):
             task = client.submit(FOREVER, maxAttempts=1)
-            wait_state(client, task, "running")
-            os.kill(client.call("result", id=task)["result"]["attempts"][0]["pid"], signal.SIGKILL)
+            os.kill(runner_of(client, task), signal.SIGKILL)
             record = record_of(client, task)
             assert record["state"] == "failed" and record["error"]["code"] == "WORKER_CRASHED", record
         eventually(lambda: client.call("stats")["totals"]["workers"] == 2, "replaced")
@@ -223,8 +222,7 @@ def a_killed_worker_fails_its_task_and_is_replaced(daemon):
 def a_crashed_attempt_is_retried(daemon):
     with daemon.client() as client:
         task = client.submit(busy(400), maxAttempts=2, retryDelay=1)
-        wait_state(client, task, "running")
-        os.kill(client.call("result", id=task)["result"]["attempts"][0]["pid"], signal.SIGKILL)
+        os.kill(runner_of(client, task), signal.SIGKILL)
         record = record_of(client, task)
         assert record["value"] == "done", record
         assert [a["outcome"] for a in record["attempts"]] == ["WORKER_CRASHED", "succeeded"], record

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 
-from harness import Closed, Daemon, Refused, eventually
+from harness import Closed, Daemon, Refused, eventually, runner_of
 from client import frame
 from tap import case, run
 
@@ -65,8 +65,7 @@ def break_rules(daemon):
 def kill_helpers(daemon, client):
     """A busy worker, then the spawner; both come back."""
     task = client.submit(FOREVER, maxAttempts=1, timeout=0)
-    attempts = eventually(lambda: client.call("result", id=task)["result"].get("attempts"), "it runs")
-    assert daemon.strike(attempts[0]["pid"])
+    assert daemon.strike(runner_of(client, task))
     assert client.call("wait", id=task)["result"]["error"]["code"] == "WORKER_CRASHED"
     spawner = client.call("status")["daemon"]["spawner"]["pid"]
     assert daemon.strike(spawner)
