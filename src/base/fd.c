@@ -36,6 +36,23 @@ int fd_keep_on_exec(int fd)
         return 0;
 }
 
+int fd_pipe(int *read_end, int *write_end)
+{
+        int pipes[2], r;
+
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+                return error_origin(-errno);
+        r = fd_set_nonblock(pipes[0], 1);
+        if (r < 0) {
+                close(pipes[0]);
+                close(pipes[1]);
+                return r;
+        }
+        *read_end = pipes[0];
+        *write_end = pipes[1];
+        return 0;
+}
+
 static int close_span(unsigned int first, unsigned int last)
 {
         if (first > last)

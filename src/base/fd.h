@@ -8,6 +8,9 @@ enum { FD_PASS_MAX = 4 };
 /* A connected pair of stream sockets, both close-on-exec and non-blocking. */
 int fd_pair(int pair[static 2]);
 
+/* A pipe, both ends close-on-exec; reading from it does not block, writing does. Nothing is set after an error. */
+int fd_pipe(int *read_end, int *write_end);
+
 int fd_set_nonblock(int fd, int on);
 
 /* Clears close-on-exec, for the one descriptor that a helper inherits. */

@@ -1,31 +1,17 @@
 /* Two halves: when both are full the older one goes. */
 #include "worker/program/tail.h"
 
-#include "base/error.h"
 #include "base/fd.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 int tail_open(struct tail *t, int *write_end)
 {
-        int pipes[2], r;
-
         *t = (struct tail){.fd = -1};
-        if (pipe2(pipes, O_CLOEXEC) < 0)
-                return error_origin(-errno);
-        r = fd_set_nonblock(pipes[0], 1);
-        if (r) {
-                close(pipes[0]);
-                close(pipes[1]);
-                return r;
-        }
-        t->fd = pipes[0];
-        *write_end = pipes[1];
-        return 0;
+        return fd_pipe(&t->fd, write_end);
 }
 
 static void keep(struct tail *t, const char *bytes, size_t n)

@@ -2,11 +2,10 @@
 #include "worker/shell/capture.h"
 
 #include "base/cleanup.h"
-#include "base/error.h"
 #include "base/fd.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <unistd.h>
 
 /* What a pipe holds, and what is kept between two commands; far more pieces than the largest pipe holds. */
 enum { PIECE = 64 * 1024, PIECES_MAX = 1024 };
@@ -18,20 +17,8 @@ void capture_init(struct capture *c)
 
 int capture_open(struct capture *c, size_t limit, int *write_end)
 {
-        int pipes[2], r;
-
-        if (pipe2(pipes, O_CLOEXEC) < 0)
-                return error_origin(-errno);
-        r = fd_set_nonblock(pipes[0], 1);
-        if (r) {
-                close(pipes[0]);
-                close(pipes[1]);
-                return r;
-        }
-        c->fd = pipes[0];
         c->limit = limit;
-        *write_end = pipes[1];
-        return 0;
+        return fd_pipe(&c->fd, write_end);
 }
 
 static void close_pipe(struct capture *c)

@@ -1,11 +1,13 @@
 /* Descriptors: flags as promised, and nothing left open that should be closed; closing is tried in a child. */
 #include "base/fd.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -52,6 +54,38 @@ static void test_flags(void **state)
         close(pair[1]);
         assert_true(fd_set_nonblock(pair[0], 1) < 0);
         assert_true(fd_keep_on_exec(pair[0]) < 0);
+}
+
+static void test_pipe(void **state)
+{
+        int from = -1, to = -1;
+        char c;
+
+        (void)state;
+        assert_int_equal(fd_pipe(&from, &to), 0);
+        assert_true(fcntl(from, F_GETFD) & FD_CLOEXEC);
+        assert_true(fcntl(to, F_GETFD) & FD_CLOEXEC);
+        assert_true(fcntl(from, F_GETFL) & O_NONBLOCK);
+        assert_false(fcntl(to, F_GETFL) & O_NONBLOCK);
+        assert_int_equal(read(from, &c, 1), -1);
+        assert_int_equal(write(to, "x", 1), 1);
+        assert_int_equal(read(from, &c, 1), 1);
+        close(to);
+        assert_int_equal(read(from, &c, 1), 0);
+        close(from);
+}
+
+/* No descriptor is free for the second end: the first one does not stay behind. */
+static int check_pipe_without_descriptors(void)
+{
+        struct rlimit limit;
+        int lowest = dup(0), from = -1, to = -1;
+
+        close(lowest);
+        limit.rlim_cur = limit.rlim_max = (rlim_t)lowest + 1;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return 1;
+        return fd_pipe(&from, &to) != -EMFILE || from != -1 || to != -1 || is_open(lowest);
 }
 
 /* Runs in a child, since it closes; 0 = as it should be. */
@@ -129,6 +163,12 @@ static int check_null_stdio_when_all_are_closed(void)
         return check_null_stdio();
 }
 
+static void test_pipe_without_descriptors(void **state)
+{
+        (void)state;
+        assert_int_equal(in_child(check_pipe_without_descriptors), 0);
+}
+
 static void test_closing(void **state)
 {
         (void)state;
@@ -173,6 +213,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pair),
                 cmocka_unit_test(test_flags),
+                cmocka_unit_test(test_pipe),
+                cmocka_unit_test(test_pipe_without_descriptors),
                 cmocka_unit_test(test_closing),
                 cmocka_unit_test(test_fill_stdio),
                 cmocka_unit_test(test_null_stdio),
