@@ -61,19 +61,6 @@ static int settle_in(int channel_fd)
 
 /* ---- frames ---- */
 
-/* 0 and a frame, or an enum channel_condition, or negative. */
-static int wait_for_frame(struct channel *ch, struct bytes *frame)
-{
-        int r;
-
-        while ((r = channel_next(ch, frame)) == CHANNEL_AGAIN) {
-                r = channel_fill(ch);
-                if (r && r != CHANNEL_AGAIN)
-                        return r;
-        }
-        return r;
-}
-
 static int flush(struct loader *l, int r)
 {
         while (!r && buf_size(&l->channel.out)) {
@@ -211,7 +198,7 @@ static int receive_roots(struct loader *l)
         struct wire_refusal why;
         struct wire_head head;
         struct bytes frame;
-        int r = wait_for_frame(&l->channel, &frame);
+        int r = channel_wait(&l->channel, &frame);
 
         if (r)
                 return r;
@@ -270,7 +257,7 @@ static int serve(struct loader *l)
         struct bytes frame;
         int r;
 
-        while (!(r = wait_for_frame(&l->channel, &frame)))
+        while (!(r = channel_wait(&l->channel, &frame)))
                 if ((r = handle(l, frame)))
                         break;
         return r;

@@ -50,24 +50,11 @@ static int settle_in(int channel_fd)
         return r < 0 ? r : fd_close_from(STDERR_FILENO + 1, channel_fd);
 }
 
-/* 0 and a frame, or an enum channel_condition, or negative. */
-static int wait_for_frame(struct channel *ch, struct bytes *frame)
-{
-        int r;
-
-        while ((r = channel_next(ch, frame)) == CHANNEL_AGAIN) {
-                r = channel_fill(ch);
-                if (r && r != CHANNEL_AGAIN)
-                        return r;
-        }
-        return r;
-}
-
 /* Reads one message of the master's and checks that it is the expected one. Positive: a channel's condition. */
 static int receive(struct spawner *s, const struct wire_message *expected, struct wire_head *head, struct bytes *frame)
 {
         struct wire_refusal why = {.message = "another message, or no seq"};
-        int r = wait_for_frame(&s->channel, frame);
+        int r = channel_wait(&s->channel, frame);
 
         if (r)
                 return r;

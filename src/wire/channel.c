@@ -139,6 +139,18 @@ int channel_next(struct channel *ch, struct bytes *frame)
         return 0;
 }
 
+int channel_wait(struct channel *ch, struct bytes *frame)
+{
+        int r;
+
+        while ((r = channel_next(ch, frame)) == CHANNEL_AGAIN) {
+                r = channel_fill(ch);
+                if (r && r != CHANNEL_AGAIN)
+                        return r;
+        }
+        return r;
+}
+
 void channel_put_back(struct channel *ch, struct bytes frame)
 {
         ch->consumed -= LENGTH_BYTES + frame.len;

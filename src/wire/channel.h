@@ -40,6 +40,9 @@ int channel_fill(struct channel *ch);
 /* The next whole frame. 0 and *frame, valid until the next channel_fill; CHANNEL_AGAIN; CHANNEL_TOO_LARGE. */
 int channel_next(struct channel *ch, struct bytes *frame);
 
+/* The same on a blocking socket, waiting for it. 0 and *frame; CHANNEL_CLOSED; CHANNEL_TOO_LARGE; negative. */
+int channel_wait(struct channel *ch, struct bytes *frame);
+
 /* The frame that channel_next gave last comes again. Before the next channel_fill. */
 void channel_put_back(struct channel *ch, struct bytes frame);
 

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -128,6 +130,49 @@ static void test_byte_by_byte(void **state)
         }
         assert_int_equal(channel_next(&far_end, &frame), 0);
         expect_greeting(frame, 7);
+        buf_fini(&stream);
+}
+
+static void ignore(int signal)
+{
+        (void)signal;
+}
+
+/* In a child: each byte on its own, and a signal that interrupts the reader before it. */
+_Noreturn static void trickle(const struct buf *stream, pid_t reader)
+{
+        for (size_t i = 0; i < buf_size(stream); i++)
+                if (kill(reader, SIGUSR1) || send(near_end.fd, buf_head(stream) + i, 1, 0) != 1)
+                        _exit(1);
+        _exit(0);
+}
+
+static void test_waiting_ends_with_a_whole_frame_or_the_peer(void **state)
+{
+        struct sigaction action = {.sa_handler = ignore};
+        struct buf stream;
+        struct bytes frame;
+        int status;
+        pid_t pid;
+
+        (void)state;
+        assert_int_equal(sigaction(SIGUSR1, &action, NULL), 0);
+        buf_init(&stream, 0);
+        for (uint64_t seq = 1; seq <= 2; seq++)
+                assert_int_equal(wire_encode(&stream, WIRE_MESSAGE(hello), seq, &greeting), 0);
+        assert_int_equal(fd_set_nonblock(far_end.fd, 0), 0);
+        pid = fork();
+        if (!pid)
+                trickle(&stream, getppid());
+        close(near_end.fd);
+        near_end.fd = -1;
+        for (uint64_t seq = 1; seq <= 2; seq++) {
+                assert_int_equal(channel_wait(&far_end, &frame), 0);
+                expect_greeting(frame, seq);
+        }
+        assert_int_equal(channel_wait(&far_end, &frame), CHANNEL_CLOSED);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
         buf_fini(&stream);
 }
 
@@ -313,6 +358,7 @@ int main(void)
                 CHANNEL_TEST(test_frames_arrive_in_order),
                 CHANNEL_TEST(test_split_at_every_byte),
                 CHANNEL_TEST(test_byte_by_byte),
+                CHANNEL_TEST(test_waiting_ends_with_a_whole_frame_or_the_peer),
                 CHANNEL_TEST(test_too_large_is_refused_before_allocating),
                 CHANNEL_TEST(test_limit_is_exact),
                 CHANNEL_TEST(test_empty_frame),
