@@ -8,9 +8,7 @@
 #include "config/config.h"
 #include "master/master.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -109,21 +107,15 @@ static int parse(struct command_line *cl, int argc, char **argv)
 }
 
 /* The helpers stand beside the program when it runs from its build directory, else in libexec. */
-static int find_helper(const char *name, char *out, size_t size)
-{
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+enum { PLACES = 2 };
+#define HELPER(name) ((const char *const[PLACES]){name, POPPO_LIBEXECDIR "/" name})
 
-        if (n < 0)
-                return error_origin(-errno);
-        self[n] = 0;
-        snprintf(out, size, "%s/%s", dirname(self), name);
-        if (access(out, X_OK) < 0)
-                snprintf(out, size, "%s/%s", POPPO_LIBEXECDIR, name);
-        if (access(out, X_OK) == 0)
-                return 0;
-        fprintf(stderr, "poppod: %s is neither beside poppod nor in %s\n", name, POPPO_LIBEXECDIR);
-        return error_origin(-errno);
+static bool find_helper(const char *const places[static PLACES], char *out, size_t size)
+{
+        if (paths_find_program(places, PLACES, out, size))
+                return true;
+        fprintf(stderr, "poppod: %s is neither beside poppod nor in %s\n", places[0], POPPO_LIBEXECDIR);
+        return false;
 }
 
 static int check_or_dump(const struct command_line *cl)
@@ -159,9 +151,9 @@ int main(int argc, char **argv)
                 return status;
         if (cl.action != RUN)
                 return check_or_dump(&cl);
-        if (find_helper("poppod-spawner", spawner, sizeof(spawner)) < 0 ||
-                find_helper("poppod-loader", loader, sizeof(loader)) < 0 ||
-                find_helper("poppod-store", store, sizeof(store)) < 0)
+        if (!find_helper(HELPER("poppod-spawner"), spawner, sizeof(spawner)) ||
+                !find_helper(HELPER("poppod-loader"), loader, sizeof(loader)) ||
+                !find_helper(HELPER("poppod-store"), store, sizeof(store)))
                 return EX_OSFILE;
         return master_main(&cl.master);
 }

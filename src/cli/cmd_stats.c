@@ -62,15 +62,8 @@ static void print_stats(struct poppo_reply *reply)
 
 int cmd_stats(struct cli *cli)
 {
-        struct poppo_reply *reply;
+        struct poppo_reply *reply = NULL;
         int r = poppo_stats(cli->poppo, &reply);
 
-        if (r)
-                return cli_fail(cli, r);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                print_stats(reply);
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return output_reply(cli, r, reply, print_stats);
 }

@@ -3,6 +3,7 @@
 #include "cli/cmd.h"
 
 #include "base/cleanup.h"
+#include "base/paths.h"
 #include "cli/document.h"
 #include "cli/output.h"
 
@@ -44,17 +45,10 @@ static void print_stats(struct poppo_reply *reply)
 
 int cmd_store_stats(struct cli *cli)
 {
-        struct poppo_reply *reply;
+        struct poppo_reply *reply = NULL;
         int r = poppo_call(cli->poppo, "store-stats", NULL, &reply);
 
-        if (r)
-                return cli_fail(cli, r);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                print_stats(reply);
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return output_reply(cli, r, reply, print_stats);
 }
 
 int cmd_store_compact(struct cli *cli)
@@ -68,32 +62,13 @@ int cmd_store_compact(struct cli *cli)
 /* ---- with the file ---- */
 
 /* Beside poppo, as in a build, or in libexec, as installed. */
-static bool find_program(char *out, size_t size)
-{
-        static const char *const places[] = {"/poppod-store", "/../libexec/poppo/poppod-store"};
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        char *slash;
-
-        self[n > 0 ? n : 0] = '\0';
-        slash = strrchr(self, '/');
-        if (!slash)
-                return false;
-        *slash = '\0';
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                int len = snprintf(out, size, "%s%s", self, places[i]);
-
-                if (len > 0 && (size_t)len < size && !access(out, X_OK))
-                        return true;
-        }
-        return false;
-}
+static const char *const places[] = {"poppod-store", "../libexec/poppo/poppod-store"};
 
 static int work_on_file(struct cli *cli, const char *option)
 {
         char program[PATH_MAX];
 
-        if (!find_program(program, sizeof(program)))
+        if (!paths_find_program(places, sizeof(places) / sizeof(places[0]), program, sizeof(program)))
                 return cli_complain(cli, EXIT_UNREACHABLE, NULL, "cannot find poppod-store");
         fflush(stdout);
         execl(program, "poppod-store", option, cli->operands[0], (char *)NULL);

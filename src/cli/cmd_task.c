@@ -268,18 +268,11 @@ static void print_tasks(struct poppo_reply *reply)
 int cmd_list(struct cli *cli)
 {
         CLEANUP(cleanup_free) char *filter = list_filter(cli);
-        struct poppo_reply *reply;
+        struct poppo_reply *reply = NULL;
         int r;
 
         if (!filter)
                 return cli_complain(cli, EXIT_DATA, NULL, "a filter is not UTF-8");
         r = poppo_list(cli->poppo, filter, &reply);
-        if (r)
-                return cli_fail(cli, r);
-        if (cli->opt.json)
-                output_json(reply, "");
-        else
-                print_tasks(reply);
-        poppo_reply_free(reply);
-        return EXIT_OK;
+        return output_reply(cli, r, reply, print_tasks);
 }

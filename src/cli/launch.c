@@ -7,12 +7,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/paths.h"
 #include "cli/output.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,34 +24,8 @@ enum { READY_TIMEOUT_MS = 20000, READY_POLL_MS = 20, TAIL_BYTES = 2048 };
 
 /* ---- where things are ---- */
 
-static bool is_program(const char *path)
-{
-        struct stat st;
-
-        return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
-}
-
 /* In poppo's own folder, as in a build, or in sbin beside it, as installed: an ordinary user's PATH lacks that. */
-static bool find_beside(char *out, size_t size)
-{
-        static const char *const places[] = {"/poppod", "/../sbin/poppod"};
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-        char *slash;
-
-        self[n > 0 ? n : 0] = '\0';
-        slash = strrchr(self, '/');
-        if (!slash)
-                return false;
-        *slash = '\0';
-        for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                int len = snprintf(out, size, "%s%s", self, places[i]);
-
-                if (len > 0 && (size_t)len < size && is_program(out))
-                        return true;
-        }
-        return false;
-}
+static const char *const places[] = {"poppod", "../sbin/poppod"};
 
 static bool find_in_path(char *out, size_t size)
 {
@@ -61,7 +35,7 @@ static bool find_in_path(char *out, size_t size)
                 size_t len = strcspn(path, ":");
                 int n = snprintf(out, size, "%.*s/poppod", (int)len, path);
 
-                if (n > 0 && (size_t)n < size && is_program(out))
+                if (n > 0 && (size_t)n < size && paths_is_program(out))
                         return true;
                 path += len + (path[len] == ':');
         }
@@ -113,7 +87,8 @@ int launch_init(struct launch *l, struct cli *cli)
         size_t n = 0;
 
         *l = (struct launch){.cli = cli, .log_fd = -1};
-        if (!find_beside(l->program, sizeof(l->program)) && !find_in_path(l->program, sizeof(l->program)))
+        if (!paths_find_program(places, sizeof(places) / sizeof(places[0]), l->program, sizeof(l->program)) &&
+                !find_in_path(l->program, sizeof(l->program)))
                 return cli_complain(
                         cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
         l->args[n++] = l->program;

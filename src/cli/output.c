@@ -74,6 +74,18 @@ void output_json(struct poppo_reply *reply, const char *pointer)
         puts(text ? text : "null");
 }
 
+int output_reply(struct cli *cli, int r, struct poppo_reply *reply, void (*print)(struct poppo_reply *))
+{
+        if (r)
+                return cli_fail(cli, r);
+        if (cli->opt.json)
+                output_json(reply, "");
+        else
+                print(reply);
+        poppo_reply_free(reply);
+        return EXIT_OK;
+}
+
 int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer)
 {
         const char *text = poppo_reply_string(reply, pointer, NULL);

@@ -30,6 +30,9 @@ int output_status(struct poppo_reply *reply);
 /* A reply whose string at pointer is all that people want to know: that as a line, or all of it with --json. Frees it. */
 int output_line(const struct cli *cli, struct poppo_reply *reply, const char *pointer);
 
+/* After a libpoppo call: its failure r, or the reply as print shows it, or all of it with --json. Frees it. */
+int output_reply(struct cli *cli, int r, struct poppo_reply *reply, void (*print)(struct poppo_reply *));
+
 enum output_color { COLOR_PLAIN, COLOR_DIM, COLOR_GREEN, COLOR_YELLOW, COLOR_RED, COLOR_BOLD, COLORS };
 
 /* The sequence that begins a colour, COLOR_PLAIN ends it; "" unless stream is a terminal and NO_COLOR is unset. */

@@ -1,16 +1,12 @@
 /* dlopen, once a child. Everything is bound at once: a locked-down process looks no symbol up. */
 #include "worker/http/class.h"
 
-#include "base/error.h"
+#include "base/paths.h"
 #include "worker/http/object.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <libgen.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static struct wire_spawn_setup kept;
 static char path[PATH_MAX];
@@ -18,23 +14,10 @@ static const struct http_object *object;
 
 /* It stands beside the spawner, in the build directory and in libexec alike. That it is there is seen when it
  * is needed: the other classes do without. */
-static int name_object(void)
-{
-        char self[PATH_MAX];
-        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-        if (n < 0)
-                return error_origin(-errno);
-        self[n] = 0;
-        if (snprintf(path, sizeof(path), "%s/poppod-http.so", dirname(self)) >= (int)sizeof(path))
-                return error_origin(-ENAMETOOLONG);
-        return 0;
-}
-
 int class_http_prepare(const struct wire_spawn_setup *setup)
 {
         kept = *setup;
-        return name_object();
+        return paths_beside("poppod-http.so", path, sizeof(path));
 }
 
 int class_http_load(const struct wire_spawn *ask, struct wire_refusal *why)

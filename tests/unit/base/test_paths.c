@@ -1,7 +1,9 @@
-/* Which socket: the strongest voice wins, empty ones are silent, and a path that no socket can have is refused. */
+/* Which socket: the strongest voice wins, empty ones are silent, and a path that no socket can have is refused. Which
+ * program: one that stands beside this one and can be run. */
 #include "base/paths.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -45,11 +47,44 @@ static void test_too_long(void **state)
         assert_string_equal(out, path);
 }
 
+static void test_beside(void **state)
+{
+        char self[PATH_MAX], out[PATH_MAX + 64], small[8];
+        const char *name;
+
+        (void)state;
+        assert_non_null(realpath("/proc/self/exe", self));
+        name = strrchr(self, '/') + 1;
+        assert_int_equal(paths_beside(name, out, sizeof(out)), 0);
+        assert_string_equal(out, self);
+        assert_int_equal(paths_beside("/bin/sh", out, sizeof(out)), 0);
+        assert_string_equal(out, "/bin/sh");
+        assert_int_equal(paths_beside(name, small, sizeof(small)), -ENAMETOOLONG);
+        assert_int_equal(paths_beside("/bin/sh", small, strlen("/bin/sh")), -ENAMETOOLONG);
+}
+
+static void test_program(void **state)
+{
+        const char *names[] = {"no-such-program", "/etc/passwd", "/bin", "/bin/sh", "/bin/cat"};
+        char self[PATH_MAX], out[PATH_MAX + 64];
+
+        (void)state;
+        assert_true(paths_find_program(names, 5, out, sizeof(out)));
+        assert_string_equal(out, "/bin/sh");
+        assert_false(paths_find_program(names, 3, out, sizeof(out)));
+        assert_non_null(realpath("/proc/self/exe", self));
+        names[1] = strrchr(self, '/') + 1;
+        assert_true(paths_find_program(names, 5, out, sizeof(out)));
+        assert_string_equal(out, self);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_order),
                 cmocka_unit_test(test_too_long),
+                cmocka_unit_test(test_beside),
+                cmocka_unit_test(test_program),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
