@@ -179,38 +179,39 @@ int stored_attempt(struct buf *scratch, const struct task *t, struct wire_store_
         return r;
 }
 
-int stored_release(struct buf *scratch, const struct task *t, struct wire_store_release *out)
+/* What both ends of an attempt leave: the ledger, and how the last one ended. */
+static int write_past(struct buf *scratch, const struct task *t, struct part *ledger, struct part *outcome)
 {
-        int64_t now = clock_now();
-        struct wire_stored_outcome outcome = outcome_of(t);
-        struct part ledger, part;
+        struct wire_stored_outcome last = outcome_of(t);
         int r;
 
         empty(scratch);
-        r = write_ledger(scratch, &ledger, t);
-        if (!r)
-                r = write_part(scratch, &part, WIRE_MESSAGE(stored_outcome), &outcome);
+        r = write_ledger(scratch, ledger, t);
+        return r ? r : write_part(scratch, outcome, WIRE_MESSAGE(stored_outcome), &last);
+}
+
+int stored_release(struct buf *scratch, const struct task *t, struct wire_store_release *out)
+{
+        int64_t now = clock_now();
+        struct part ledger, outcome;
+        int r = write_past(scratch, t, &ledger, &outcome);
+
         if (r)
                 return r;
         WIRE_SET(out, store_release, place, t->place);
         WIRE_SET(out, store_release, not_before, t->not_before > now ? wall_of(t->not_before, now) : 0);
         WIRE_SET(out, store_release, attempts, part_bytes(scratch, ledger));
         if (t->outcome)
-                WIRE_SET(out, store_release, outcome, part_bytes(scratch, part));
+                WIRE_SET(out, store_release, outcome, part_bytes(scratch, outcome));
         return 0;
 }
 
 int stored_end(struct buf *scratch, const struct task *t, enum task_state state, struct wire_store_end *out)
 {
         uint64_t wall = (uint64_t)clock_wall_ms(), ttl = (uint64_t)(t->result_ttl / NS_PER_MS);
-        struct wire_stored_outcome outcome = outcome_of(t);
-        struct part ledger, part;
-        int r;
+        struct part ledger, outcome;
+        int r = write_past(scratch, t, &ledger, &outcome);
 
-        empty(scratch);
-        r = write_ledger(scratch, &ledger, t);
-        if (!r)
-                r = write_part(scratch, &part, WIRE_MESSAGE(stored_outcome), &outcome);
         if (r)
                 return r;
         WIRE_SET(out, store_end, place, t->place);
@@ -218,7 +219,7 @@ int stored_end(struct buf *scratch, const struct task *t, enum task_state state,
         WIRE_SET(out, store_end, ended_at, wall);
         WIRE_SET(out, store_end, expires_at, ttl ? wall + ttl : 0);
         WIRE_SET(out, store_end, attempts, part_bytes(scratch, ledger));
-        WIRE_SET(out, store_end, outcome, part_bytes(scratch, part));
+        WIRE_SET(out, store_end, outcome, part_bytes(scratch, outcome));
         return 0;
 }
 
