@@ -202,10 +202,13 @@ int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why
 /* The configuration's files are read when a worker is told of them: what cannot be had by then fails the task. */
 static void fail_unrun(struct dispatch *d, struct task *t, int r)
 {
+        char text[160];
+
         if (r == -ENOMEM)
-                dispatch_end_unrun(d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
-        else
-                dispatch_end_unrun(d, t, TASK_FAILED, WIRE_HTTP_FAILED, "the project's caFile cannot be read by the supervisor");
+                return dispatch_end_unrun(
+                        d, t, TASK_FAILED, WIRE_OUT_OF_MEMORY, "the supervisor has no memory for an attempt");
+        snprintf(text, sizeof(text), "the project's caFile cannot be read by the supervisor: %s", error_text(r));
+        dispatch_end_unrun(d, t, TASK_FAILED, WIRE_HTTP_FAILED, text);
 }
 
 static void send_run(struct worker_run *run)

@@ -267,6 +267,13 @@ def a_ca_file_without_certificates_is_said_so(stage):
     assert stage.value("http://bin.test/get", {"projectId": "broken-ca"})["status"] == 200
 
 
+@case
+def a_ca_file_that_cannot_be_read_is_said_with_the_reason(stage):
+    message = stage.error("HTTP_FAILED", "https://good.test/", {"projectId": "no-ca"})["message"]
+    assert "caFile cannot be read" in message and "No such file" in message, message
+    assert stage.value("https://untrusted.test/")["status"] == 200
+
+
 # ---- failures ----
 
 @case

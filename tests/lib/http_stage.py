@@ -66,7 +66,8 @@ def _perform(run, names, with_tls, config):
         if nginx:
             # The machine trusts somebody; the project tls trusts somebody else.
             private_net.replace("/etc/ssl/certs/ca-certificates.crt", nginx.certificates.text("stranger"))
-            config["projects"] = {"tls": {"caFile": nginx.certificates.ca}, "broken-ca": {"caFile": "/etc/hosts"}}
+            config["projects"] = {"tls": {"caFile": nginx.certificates.ca}, "broken-ca": {"caFile": "/etc/hosts"},
+                                  "no-ca": {"caFile": "/nowhere/ca.pem"}}
         with Daemon(config) as daemon:
             try:
                 return run(Stage(daemon, config, server, raw))
