@@ -1,6 +1,5 @@
 /* What users of execute-module see, and what it costs the second time. */
-#include "library.h"
-#include "rig.h"
+#include "modules.h"
 #include "leave_out.h"
 
 #include "base/clock.h"
@@ -13,10 +12,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct library library;
-static struct rig rig;
-static struct rig_reply got;
 
 static const struct library_file files[] = {
         {"outside.js", "secret"},
@@ -81,26 +76,8 @@ static const struct library_file files[] = {
 
 static int start(void **state)
 {
-        struct wire_spawn_setup setup = rig_setup();
-
         (void)state;
-        library_make(&library);
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-                library_put(&library, files[i].path, files[i].text);
-        library_open(&library);
-        rig_start(&rig, &setup);
-        rig.library = &library;
-        return 0;
-}
-
-static int stop(void **state)
-{
-        int status = rig_stop(&rig);
-
-        (void)state;
-        status |= library_close(&library);
-        library_remove(&library);
-        return status;
+        return modules_start(files, sizeof(files) / sizeof(files[0]));
 }
 
 /* ---- telling ---- */
@@ -120,20 +97,10 @@ static struct bytes one_text(const char *text)
         return buf_bytes(&b);
 }
 
-static void gives(const char *path, const char *method, struct bytes args, const char *value)
-{
-        rig_module(&rig, path, method, args, &got);
-        if (*got.code || strcmp(got.value, value))
-                fail_msg("%s %s gave %s %s %s, not %s", path, method ? method : "", got.code, got.message,
-                        got.value, value);
-}
-
+/* And the worker is whole after it. */
 static void fails(const char *path, const char *method, struct bytes args, const char *code, const char *part)
 {
-        rig_module(&rig, path, method, args, &got);
-        if (strcmp(got.code, code) || !strstr(got.message, part))
-                fail_msg("%s %s gave %s \"%s\" %s, not %s \"%s\"", path, method ? method : "", got.code,
-                        got.message, got.value, code, part);
+        fails_with(path, method, args, code, part);
         gives("sum", NULL, numbers, "5");
 }
 
@@ -558,5 +525,5 @@ int main(int argc, char **argv)
 
         (void)argc;
         rig_raise_stack(argv);
-        return cmocka_run_group_tests_name("worker/js/module", tests, start, stop);
+        return cmocka_run_group_tests_name("worker/js/module", tests, start, modules_stop);
 }

@@ -1,7 +1,6 @@
 /* Modules that get in the way of require() itself: what they put on prototypes, their names, and what they
  * fail by. */
-#include "library.h"
-#include "rig.h"
+#include "modules.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,10 +9,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static struct library library;
-static struct rig rig;
-static struct rig_reply got;
 
 static const struct library_file files[] = {
         {"a/sum.js", "module.exports = function (a, b) { return a + b }"},
@@ -54,45 +49,11 @@ static const struct library_file files[] = {
 
 static int start(void **state)
 {
-        struct wire_spawn_setup setup = rig_setup();
-
         (void)state;
-        library_make(&library);
-        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-                library_put(&library, files[i].path, files[i].text);
-        library_open(&library);
-        rig_start(&rig, &setup);
-        rig.library = &library;
-        return 0;
-}
-
-static int stop(void **state)
-{
-        int status = rig_stop(&rig);
-
-        (void)state;
-        status |= library_close(&library);
-        library_remove(&library);
-        return status;
+        return modules_start(files, sizeof(files) / sizeof(files[0]));
 }
 
 static const struct bytes none = {0};
-
-static void gives(const char *path, const char *method, struct bytes args, const char *value)
-{
-        rig_module(&rig, path, method, args, &got);
-        if (*got.code || strcmp(got.value, value))
-                fail_msg("%s %s gave %s %s %s, not %s", path, method ? method : "", got.code, got.message,
-                        got.value, value);
-}
-
-static void fails(const char *path, const char *method, struct bytes args, const char *code, const char *part)
-{
-        rig_module(&rig, path, method, args, &got);
-        if (strcmp(got.code, code) || !strstr(got.message, part))
-                fail_msg("%s %s gave %s \"%s\" %s, not %s \"%s\"", path, method ? method : "", got.code,
-                        got.message, got.value, code, part);
-}
 
 static void what_a_module_put_on_prototypes_is_not_run_while_another_one_is_made(void **state)
 {
@@ -117,8 +78,8 @@ static void a_module_that_threw_is_forgotten_by_all_its_names(void **state)
 static void a_module_that_went_without_memory_fails_later_by_its_own_errors(void **state)
 {
         (void)state;
-        fails("denied", NULL, none, "TASK_ERROR", "mine");
-        fails("denied", NULL, none, "TASK_ERROR", "mine");
+        fails_with("denied", NULL, none, "TASK_ERROR", "mine");
+        fails_with("denied", NULL, none, "TASK_ERROR", "mine");
 }
 
 static void a_name_of_what_are_no_characters_is_a_name_that_is_not_there(void **state)
@@ -146,5 +107,5 @@ int main(int argc, char **argv)
 
         (void)argc;
         rig_raise_stack(argv);
-        return cmocka_run_group_tests_name("worker/js/require", tests, start, stop);
+        return cmocka_run_group_tests_name("worker/js/require", tests, start, modules_stop);
 }
