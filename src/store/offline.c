@@ -23,11 +23,11 @@ static int status_of(int r)
         return r < 0 ? EX_OSERR : statuses[r];
 }
 
-/* A file that is not there is not made. damaged: one that is damaged is opened as far as it can be. */
-static int open_store(const char *path, struct store **out, bool damaged)
+/* A file that is not there is not made; one that is damaged is opened as far as it can be. */
+static int open_store(const char *path, struct store **out)
 {
         static struct store_info info;
-        struct store_config config = {.path = path, .damaged = damaged};
+        struct store_config config = {.path = path, .damaged = true};
         int r;
 
         *out = NULL;
@@ -102,13 +102,13 @@ static int check_rows(struct store *s)
 int store_check(const char *path)
 {
         struct store *s;
-        int status = open_store(path, &s, true);
+        int opened = open_store(path, &s), status = opened;
 
         if (!status)
                 status = print_damage(s);
         if (!status)
                 status = check_rows(s);
-        if (status == EX_DATAERR)
+        if (!opened && status == EX_DATAERR)
                 fprintf(stderr,
                         "poppo store: %s is damaged; poppo store recover writes what can be read to a new file, "
                         "poppo store export prints it\n",
@@ -176,7 +176,7 @@ int store_export(const char *path)
         struct printer p = {.reader = {.row = print_row}};
         struct salvage salvage = {.reader = &p.reader};
         struct store *s;
-        int status = open_store(path, &s, true);
+        int status = open_store(path, &s);
 
         if (!status) {
                 salvage.store = sqlite_of(s);
@@ -240,7 +240,7 @@ int store_recover(const char *path)
         struct store_config config = {.path = target};
         struct salvage salvage = {0};
         struct store *from, *to = NULL;
-        int status = open_store(path, &from, true);
+        int status = open_store(path, &from);
 
         snprintf(target, sizeof(target), "%s.recovered", path);
         if (!status && !access(target, F_OK)) {

@@ -58,12 +58,12 @@ static int make_durable(const char *path)
 }
 
 /* A copy of an attempt that was cut short is made anew. */
-static int back_up(sqlite3 *db, const struct schema_upgrade *u, int64_t version)
+static int back_up(sqlite3 *db, const struct schema_upgrade *u)
 {
         char *sql;
         int rc;
 
-        snprintf(u->backup, u->size, "%s.version-%lld", u->path, (long long)version);
+        snprintf(u->backup, u->size, "%s.version-%zu", u->path, u->version);
         unlink(u->backup);
         sql = sqlite3_mprintf("VACUUM INTO %Q", u->backup);
         if (!sql)
@@ -73,12 +73,12 @@ static int back_up(sqlite3 *db, const struct schema_upgrade *u, int64_t version)
         return rc ? rc : make_durable(u->backup);
 }
 
-static int run_steps(sqlite3 *db, const struct schema_upgrade *u, size_t from)
+static int run_steps(sqlite3 *db, const struct schema_upgrade *u)
 {
         char mark[128];
         int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
-        for (size_t i = from; !rc && i < u->n_steps; i++)
+        for (size_t i = u->version; !rc && i < u->n_steps; i++)
                 rc = sqlite3_exec(db, u->steps[i], NULL, NULL, NULL);
         snprintf(mark, sizeof(mark), "PRAGMA application_id = %d; PRAGMA user_version = %zu; COMMIT", SCHEMA_APPLICATION,
                 u->n_steps);
@@ -89,12 +89,11 @@ static int run_steps(sqlite3 *db, const struct schema_upgrade *u, size_t from)
         return rc;
 }
 
-int schema_bring_up(sqlite3 *db, const struct schema_upgrade *u)
+int schema_look(sqlite3 *db, struct schema_upgrade *u)
 {
         int64_t application = 0, version = 0, tables = 0;
         int rc = ask(db, "PRAGMA application_id", &application);
 
-        *u->backup = 0;
         if (!rc)
                 rc = ask(db, "PRAGMA user_version", &version);
         if (!rc)
@@ -105,9 +104,18 @@ int schema_bring_up(sqlite3 *db, const struct schema_upgrade *u)
                 return SCHEMA_FOREIGN;
         if (version > (int64_t)u->n_steps)
                 return SCHEMA_LATER;
-        if (version == (int64_t)u->n_steps)
+        u->version = (size_t)version;
+        return SQLITE_OK;
+}
+
+int schema_bring_up(sqlite3 *db, const struct schema_upgrade *u)
+{
+        int rc = SQLITE_OK;
+
+        *u->backup = 0;
+        if (u->version == u->n_steps)
                 return SQLITE_OK;
-        if (tables)
-                rc = back_up(db, u, version);
-        return rc ? rc : run_steps(db, u, (size_t)version);
+        if (u->version)
+                rc = back_up(db, u);
+        return rc ? rc : run_steps(db, u);
 }

@@ -20,10 +20,14 @@ struct schema_upgrade {
         const char *path;
         char *backup; /* out, `size` bytes: the copy's path, or "" when there was nothing to copy */
         size_t size;
+        size_t version; /* of the file as it was found; 0: it is empty. By schema_look() */
 };
 
 /* What is wrong with a file that is read. */
 enum schema_fault { SCHEMA_FOREIGN = -1, SCHEMA_LATER = -2 };
 
-/* 0: the file has the last version now; an enum schema_fault; or one of SQLite's codes. */
+/* Whose file it is and of which version; nothing of it is changed. 0, an enum schema_fault, or one of SQLite's codes. */
+int schema_look(sqlite3 *db, struct schema_upgrade *upgrade);
+
+/* Then: 0 and the file has the last version, or one of SQLite's codes. */
 int schema_bring_up(sqlite3 *db, const struct schema_upgrade *upgrade);

@@ -137,43 +137,64 @@ static int ask(struct sqlite_store *s, const char *sql, uint64_t *out)
 
 /* ---- opening ---- */
 
-/* The order counts: the lock before anything is read, auto_vacuum before the first table. The log stays small because nothing
- * but this connection reads it. */
+/* What concerns this connection only: the lock is asked for before anything is read. */
 static int configure(struct sqlite_store *s)
 {
-        char sync[64];
-        int r;
+        char sql[256];
+        int rc;
 
-        snprintf(sync, sizeof(sync), "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = %s",
+        snprintf(sql, sizeof(sql),
+                "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = %s; PRAGMA cache_size = -16384;"
+                "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;"
+                "PRAGMA trusted_schema = OFF",
                 sync_words[s->config.sync]);
-        r = execute(s, sync);
-        if (!r)
-                r = execute(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL");
-        return r ? r
-                 : execute(s, "PRAGMA wal_autocheckpoint = 1000; PRAGMA journal_size_limit = 16777216;"
-                              "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
-                              "PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF");
+        rc = sqlite3_exec(s->db, sql, NULL, NULL, NULL);
+        return rc ? sqlite_condition(s, sqlite3_extended_errcode(s->db), s->config.path) : 0;
 }
 
+/* What the file keeps: auto_vacuum before the first table. The log stays small because nothing but this connection reads it. */
+static int choose_journal(struct sqlite_store *s)
+{
+        return execute(s, "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 1000;"
+                          "PRAGMA journal_size_limit = 16777216");
+}
+
+static int say_foreign(struct sqlite_store *s)
+{
+        return store_say(&s->base, STORE_CORRUPT, "%s is no store of poppo's", s->config.path);
+}
+
+/* SQLITE_ERROR: it lacks a table or a column of ours. */
 static int prepare(struct sqlite_store *s)
 {
-        for (int i = 0; i < SQL_STATEMENTS; i++)
-                if (sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL))
-                        return sqlite_condition(s, sqlite3_extended_errcode(s->db), "prepare");
-        return 0;
+        int rc = SQLITE_OK;
+
+        for (int i = 0; !rc && i < SQL_STATEMENTS; i++)
+                rc = sqlite3_prepare_v3(s->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &s->statements[i], NULL);
+        return rc == SQLITE_ERROR ? say_foreign(s) : sqlite_condition(s, rc, s->config.path);
 }
 
+static int look(struct sqlite_store *s, struct schema_upgrade *upgrade)
+{
+        int rc = schema_look(s->db, upgrade);
+
+        if (rc == SCHEMA_FOREIGN)
+                return say_foreign(s);
+        if (rc == SCHEMA_LATER)
+                return store_say(&s->base, STORE_NEWER, "%s was written by a later version of poppo", s->config.path);
+        return sqlite_condition(s, rc, s->config.path);
+}
+
+/* Nothing is changed in a file before it is known to be ours. */
 static int bring_up(struct sqlite_store *s, struct store_info *info)
 {
         struct schema_upgrade upgrade = {.steps = schema_steps, .n_steps = schema_n_steps, .path = s->config.path,
                 .backup = info->backup, .size = sizeof(info->backup)};
-        int rc = schema_bring_up(s->db, &upgrade);
+        int r = look(s, &upgrade);
 
-        if (rc == SCHEMA_FOREIGN)
-                return store_say(&s->base, STORE_CORRUPT, "%s is a database, but no store of poppo's", s->config.path);
-        if (rc == SCHEMA_LATER)
-                return store_say(&s->base, STORE_NEWER, "%s was written by a later version of poppo", s->config.path);
-        return rc > 0 ? sqlite_condition(s, rc, "tables") : 0;
+        if (!r)
+                r = choose_journal(s);
+        return r ? r : sqlite_condition(s, schema_bring_up(s->db, &upgrade), "tables");
 }
 
 static int file_bytes(struct sqlite_store *s, uint64_t *bytes)

@@ -3,6 +3,7 @@ import json
 import os
 import pathlib
 import signal
+import sqlite3
 import subprocess
 import time
 
@@ -291,6 +292,31 @@ def a_damaged_file_is_named_with_what_helps():
 def poppo(*arguments):
     done = subprocess.run([BUILD / "poppo", "store", *map(str, arguments)], capture_output=True, text=True, timeout=60)
     return done.returncode, done.stdout, done.stderr
+
+
+@case
+def a_strangers_database_is_refused_and_left_as_it_is():
+    with Daemon(one()) as daemon:
+        daemon.stop()
+        path = daemon.dir / "state" / "store.db"
+        for statements in ("CREATE TABLE note (text)", "CREATE TABLE task (text)", "PRAGMA user_version = 7", ""):
+            path.unlink(missing_ok=True)
+            path.touch()
+            connection = sqlite3.connect(path)
+            connection.executescript(statements)
+            connection.close()
+            content = path.read_bytes()
+            for command in ("check", "export", "recover"):
+                status, out, err = poppo(command, path)
+                assert status == 65 and not out, (command, statements, status, out, err)
+                assert err == f"poppo store: {path} is no store of poppo's\n", (command, statements, err)
+            if statements:
+                status, log = refused_start(daemon)
+                assert status == 65 and "no store of poppo's" in log, (statements, status, log)
+            assert path.read_bytes() == content, statements
+            assert [f.name for f in path.parent.iterdir() if f.name.startswith("store.db")] == ["store.db"], statements
+        daemon.start()
+        daemon.errors_expected = True
 
 
 @case
