@@ -1,4 +1,4 @@
-/* Every engine keeps the same promises: each test runs on all of them. What is SQLite's alone is in test_sqlite.c. */
+/* Every engine keeps the same promises: each test runs on all of them. What concerns the file is in test_schema.c. */
 #include "shelf.h"
 
 #include "base/list.h"
