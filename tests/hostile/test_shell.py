@@ -340,6 +340,14 @@ def set_uid_programs_give_nothing(_):
                 assert "uid=0" not in json.dumps(record), record
 
 
+def status_of(pid):
+    """/proc/PID/status; empty for a process that is gone."""
+    try:
+        return dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
+    except (FileNotFoundError, ProcessLookupError):
+        return {}
+
+
 @case
 def root_that_may_make_no_namespaces_runs_no_command_as_root(_):
     if ORDINARY or os.geteuid():
@@ -347,10 +355,10 @@ def root_that_may_make_no_namespaces_runs_no_command_as_root(_):
     with Daemon(CONFIG, start=False, wrapper=["setpriv", "--bounding-set=-sys_admin", "--inh-caps=-sys_admin"]).start() as daemon:
         with daemon.client() as client:
             seq = client.send("submit", task=task("exec sleep 100"), options={"maxAttempts": 1, "timeout": 2000}, wait=True)
-            tree = eventually(lambda: len(trees(daemon)) >= 2 and trees(daemon), "it runs")
-            for pid in tree:
-                status = dict(line.split(":\t", 1) for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line)
-                assert "0" not in status["Uid"].split() + status["Gid"].split() + status["Groups"].split(), status
+            tree = eventually(lambda: (found := [s for s in map(status_of, trees(daemon)) if s]) and
+                              any(s["Name"] == "sleep" for s in found) and found, "it runs")
+            for status in tree:
+                assert "0" not in f"{status['Uid']} {status['Gid']} {status['Groups']}".split(), status
             error = client.reply(seq)["result"]
             assert error["error"]["code"] == "TIMEOUT" and error["isolation"]["uid"] == "absent", error
 

@@ -82,9 +82,11 @@ static int check_pipe_without_descriptors(void)
         int lowest = dup(0), from = -1, to = -1;
 
         close(lowest);
-        limit.rlim_cur = limit.rlim_max = (rlim_t)lowest + 1;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
                 return 1;
+        limit.rlim_cur = (rlim_t)lowest + 1;
+        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+                return 2;
         return fd_pipe(&from, &to) != -EMFILE || from != -1 || to != -1 || is_open(lowest);
 }
 

@@ -12,10 +12,13 @@
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -29,6 +32,7 @@ static struct worker_process {
 } worker;
 
 static int port;
+static pid_t server;
 
 /* ---- the server ---- */
 
@@ -76,33 +80,44 @@ static void *answer(void *data)
         return NULL;
 }
 
-static void *serve(void *data)
+static noreturn void serve(int listener)
 {
-        int listener = (int)(intptr_t)data;
-
         for (;;) {
                 int fd = accept(listener, NULL, NULL);
                 pthread_t thread;
 
                 if (fd < 0 || pthread_create(&thread, NULL, answer, (void *)(intptr_t)fd))
-                        return NULL;
+                        _exit(1);
                 pthread_detach(thread);
         }
 }
 
+/* A process of its own: a worker that is forked beside threads may inherit a lock that nobody opens any more.
+ */
 static int open_server(void **state)
 {
         struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
         socklen_t len = sizeof(at);
         int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        pthread_t thread;
 
         (void)state;
         if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) || listen(fd, 128) ||
                 getsockname(fd, (struct sockaddr *)&at, &len))
                 return -1;
         port = ntohs(at.sin_port);
-        return pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd);
+        server = fork();
+        if (!server) {
+                prctl(PR_SET_PDEATHSIG, SIGKILL);
+                serve(fd);
+        }
+        close(fd);
+        return server < 0;
+}
+
+static int close_server(void **state)
+{
+        (void)state;
+        return kill(server, SIGKILL) || waitpid(server, NULL, 0) != server;
 }
 
 /* ---- the supervisor ---- */
@@ -423,5 +438,5 @@ int main(void)
                 WITH_WORKER(a_task_of_another_type_is_refused),
         };
 
-        return cmocka_run_group_tests_name("worker", tests, open_server, NULL);
+        return cmocka_run_group_tests_name("worker", tests, open_server, close_server);
 }
