@@ -101,7 +101,6 @@ def endless_native_functions_end_at_the_deadline(daemon):
         "var a = []; a.length = 1e9; a.reverse()",
         "var a = []; a.length = 1e9; a.indexOf(1)",
         "Array.prototype.map.call({length: 1e9}, Number)",
-        "Array(3e6).join('abcd').split('').sort()",
         "/(a+)+b/.test(Array(40).join('a'))",
         "/^(a|aa|aaa)*$/.test(Array(60).join('a') + 'b')",
         "Array(50000).join('a').replace(/a*?b/g, '')",
@@ -109,7 +108,10 @@ def endless_native_functions_end_at_the_deadline(daemon):
         "[1, 2].sort(function () { for (;;) ; })",
         "'a'.replace(/a/, function () { for (;;) ; })",
         "JSON.parse('[1]', function () { for (;;) ; })",
-    )])
+    )] + [
+        # A race between its end by time and its end by memory, which depends on the machine.
+        ("Array(3e6).join('abcd').split('').sort()", "TIMEOUT|OUT_OF_MEMORY"),
+    ])
 
 
 @case
