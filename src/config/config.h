@@ -151,6 +151,10 @@ int config_keep_fixed(struct config *next, const struct config *running);
 const struct config_project *config_project_find(const struct config *cfg, const char *name, size_t len);
 const struct config_task_type *config_task_type_find(const struct config *cfg, const char *name, size_t len);
 
+/* Whether this layer of isolation must hold around a worker, by `security`. One that has no option is asked for as
+ * require says. */
+bool config_demands_layer(const struct config_security *c, const char *layer, size_t len);
+
 /* Whether a taskTypes entry is a handler of the operator's own: it has a program (program.n) or a plugin, never both. */
 bool config_is_handler(const struct config_task_type *type);
 

@@ -19,6 +19,17 @@ int64_t breaker_fail(struct breaker *b, const char *reason, int64_t now, int64_t
         return wait;
 }
 
+bool breaker_bar(struct breaker *b, const char *reason)
+{
+        bool was_barred = b->barred;
+
+        b->failures++;
+        b->not_before = INT64_MAX;
+        b->barred = true;
+        snprintf(b->reason, sizeof(b->reason), "%s", reason);
+        return !was_barred;
+}
+
 bool breaker_close(struct breaker *b)
 {
         bool was_open = breaker_is_open(b);

@@ -1,6 +1,7 @@
 /* Carrying out decisions; ending attempts; ending tasks. */
 #include "master/dispatch.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -291,6 +292,24 @@ static void run_task(struct dispatch *d, struct task *t, struct seat *seat)
                 d->ops->keep_attempt(d, t);
         else
                 send_run(run);
+}
+
+/* One end may let go of records of earlier ones: so first who is meant, then their ends. */
+void dispatch_refuse_class(struct dispatch *d, enum task_class class, const char *reason)
+{
+        CLEANUP(buf_fini) struct buf meant;
+        size_t n = 0;
+
+        buf_init(&meant, 0);
+        list_for_each(node, &d->registry->by_age) {
+                struct task *t = list_entry(node, struct task, by_age);
+
+                if (t->class == class && !t->place && (t->state == TASK_QUEUED || t->state == TASK_DELAYED) &&
+                        !buf_append(&meant, &t, sizeof(t)))
+                        n++;
+        }
+        for (size_t i = 0; i < n; i++)
+                dispatch_end_unrun(d, ((struct task **)buf_bytes(&meant).data)[i], TASK_FAILED, WIRE_TYPE_DISABLED, reason);
 }
 
 static void replace_worker(struct worker *w)

@@ -57,6 +57,9 @@ void dispatch_end_unrun(struct dispatch *d, struct task *t, enum task_state stat
 /* Queues a dead task anew, by hand. 0; positive: refused, with when to try again; -ENOMEM. */
 int dispatch_revive(struct dispatch *d, struct task *t, struct wire_refusal *why, int64_t *retry_after_ms);
 
+/* Ends the tasks of a class that wait and are not kept, with TYPE_DISABLED; the kept ones go on waiting. */
+void dispatch_refuse_class(struct dispatch *d, enum task_class class, const char *reason);
+
 /* Somebody follows this task from now on: what runs of it is asked for its output. */
 void dispatch_follow(struct dispatch *d, struct task *t);
 

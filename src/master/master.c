@@ -142,6 +142,29 @@ static int describe_handler(struct pool *p, enum task_class class, struct wire_h
         return settings_handler(empty_settings(s), &s->config, task_types_class_name(&s->types, class), out);
 }
 
+/* The machine's network, by the operator's word for the handler or the project. */
+static bool has_network(const struct supervisor *s, const struct worker *w)
+{
+        const struct task_type *own = task_types_handler(&s->types, (enum task_class)w->class);
+        const struct project *project = w->seat.project;
+
+        if (own)
+                return config_task_type_find(&s->config, own->name, strlen(own->name))->network;
+        return project && config_project_find(&s->config, project->name, strlen(project->name))->network;
+}
+
+static int judge_layers(struct pool *p, const struct worker *w, struct bytes layers, char text[static REQUIREMENT_TEXT])
+{
+        const struct supervisor *s = container_of(p, struct supervisor, pool);
+
+        return requirement_check(&s->config.security, has_network(s, w), layers, text);
+}
+
+static void on_class_barred(struct pool *p, enum task_class class, const char *reason)
+{
+        dispatch_refuse_class(&container_of(p, struct supervisor, pool)->dispatch, class, reason);
+}
+
 static void on_task_ended(struct dispatch *d, struct task *t)
 {
         (void)d;
@@ -212,7 +235,8 @@ static void on_spawner_lost(struct spawner_link *l)
 }
 
 static const struct pool_ops pool_ops = {.on_attempt_ended = on_attempt_ended, .on_attempt_unsent = on_attempt_unsent,
-        .on_output = on_output, .on_metric = on_metric, .describe_handler = describe_handler};
+        .on_output = on_output, .on_metric = on_metric, .describe_handler = describe_handler, .judge_layers = judge_layers,
+        .on_class_barred = on_class_barred};
 
 static void keep_attempt(struct dispatch *d, struct task *t)
 {

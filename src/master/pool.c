@@ -161,6 +161,22 @@ static void start_succeeded(struct pool *p, enum task_class class)
         scheduler_hold_class(p->scheduler, class, false);
 }
 
+void pool_worker_layers(struct worker *w, struct bytes layers)
+{
+        struct pool *p = w->pool;
+        enum task_class class = (enum task_class)w->class;
+        char text[REQUIREMENT_TEXT];
+
+        if (!p->ops->judge_layers(p, w, layers, text))
+                return;
+        if (breaker_bar(&p->breakers[class], text))
+                log_error("isolation", "%s tasks are refused: %s", task_types_class_name(p->types, class), text);
+        scheduler_hold_class(p->scheduler, class, true);
+        snprintf(w->last_words, sizeof(w->last_words), "%s", text);
+        worker_kill(w, WIRE_WORKER_CRASHED, "too little holds around it");
+        p->ops->on_class_barred(p, class, p->breakers[class].reason);
+}
+
 /* ---- retiring ---- */
 
 void pool_worker_condemned(struct worker *w)
@@ -378,7 +394,7 @@ void pool_worker_died(struct worker *w, const struct worker_death *death)
                 (unsigned long long)w->seat.tasks_done, expected ? w->end_reason : text);
         end_attempts(w, death, code, text);
         /* One that dies on its first wait for work has not really started: the next ones must not follow without a pause. */
-        if (useless && !p->closing)
+        if (useless && !p->closing && !p->breakers[w->class].barred)
                 start_failed(p, (enum task_class)w->class, text);
         remove_worker(w);
 }

@@ -9,6 +9,7 @@
 #include "master/autoscaler.h"
 #include "master/breaker.h"
 #include "master/loader_link.h"
+#include "master/requirement.h"
 #include "master/spawner_link.h"
 #include "master/task_types.h"
 #include "master/worker.h"
@@ -35,6 +36,10 @@ struct pool_ops {
         void (*on_attempt_unsent)(struct pool *, struct worker_run *);
         /* A run that was asked for its output has sent a piece. */
         void (*on_output)(struct pool *, struct worker_run *, const struct wire_worker_output *);
+        /* What holds around the worker, as it says itself: 0 if that is enough; positive: text says what is missing. */
+        int (*judge_layers)(struct pool *, const struct worker *, struct bytes layers, char text[static REQUIREMENT_TEXT]);
+        /* No worker of the class is started any more, since too little holds around them. */
+        void (*on_class_barred)(struct pool *, enum task_class class, const char *reason);
         /* A handler's worker has measured something. Positive: refused. */
         int (*on_metric)(struct pool *, struct worker *, const struct wire_worker_metric *, struct wire_refusal *why);
         /* What the spawner needs for a worker of a handler's class. Its bytes are good until the next call. Negative: it is
@@ -109,6 +114,8 @@ void pool_spawner_silent(struct worker *w);
 /* It was killed or shall go: no task may be sent to it any more, and its place is free. */
 void pool_worker_condemned(struct worker *w);
 void pool_worker_ready(struct worker *w);
+/* What it says holds around it. Where that is too little it is killed, and its class barred. */
+void pool_worker_layers(struct worker *w, struct bytes layers);
 /* The same bytes, kept for good; empty when there is no room for one more answer. */
 struct bytes pool_intern_layers(struct pool *p, struct bytes layers);
 /* An attempt that was not sent is over: it was cancelled first. */

@@ -22,12 +22,15 @@ struct submission {
 static int check_type(const struct submission *s)
 {
         const struct config *c = &s->supervisor->config;
+        const struct breaker *breaker = &s->supervisor->pool.breakers[s->type->class];
         const char *type = s->type->name;
         const struct config_project *p =
                 config_project_find(c, (const char *)s->project.data, s->project.len);
 
         if (!config_task_type_find(c, type, strlen(type))->enabled)
                 return wire_refuse(s->why, WIRE_TYPE_DISABLED, "%s is disabled by the configuration", type);
+        if (breaker->barred)
+                return wire_refuse(s->why, WIRE_TYPE_DISABLED, "%s is not run: %s", type, breaker->reason);
         for (size_t i = 0; i < p->task_types.n; i++)
                 if (!strcmp(p->task_types.items[i], type))
                         return 0;

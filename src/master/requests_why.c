@@ -139,6 +139,8 @@ static int say_worker(const struct look *l, char *out, size_t size)
 
         if (pool->withdrawn)
                 return snprintf(out, size, "%s is no longer configured; it waits until it is again", class);
+        if (breaker->barred)
+                return snprintf(out, size, "too little holds around workers of class %s: %s", class, breaker->reason);
         if (breaker->failures)
                 return snprintf(out, size, "%u workers of class %s in a row did not start: %s", breaker->failures, class,
                         breaker->reason);

@@ -178,6 +178,7 @@ static int take_layers(struct worker *w, struct bytes layers, bool by_program, s
                 return 1;
         w->layers = pool_intern_layers(w->pool, layers);
         w->has_layers = true;
+        pool_worker_layers(w, layers);
         return 0;
 }
 

@@ -11,11 +11,10 @@ import sys
 import time
 
 from commands import error_of, out, task, value_of
-from harness import BUILD, Daemon, descendants, eventually
+from harness import NOBODY, Daemon, Ordinary, descendants, eventually
 from tap import case, note, run
 
 MIB = 1 << 20
-NOBODY = 65534
 ORDINARY = len(sys.argv) > 2 and sys.argv[2] == "ordinary"
 CONFIG = {
     "daemon": {"worker": {"minProcesses": 2, "maxProcesses": 2, "maxTasksPerWorker": 0, "maxMemoryBytes": "64MiB"}},
@@ -64,27 +63,6 @@ KILLED = {"setns", "pivot_root", "open_by_handle_at", "pidfd_getfd", "init_modul
 UNKNOWN = {"clone3", "open_tree", "move_mount", "fsopen", "mount_setattr", "io_uring_setup", "io_uring_enter",
            "personality of executable memory", "typing into a terminal", "the same with high bits", "pasting into a terminal",
            "io_setup", "io_submit", "limits of its init", "limits of another", "a line discipline", "raw packets", "the kernel crypto", "a virtual machine", "mptcp", "netfilter", "nothing", "minus one"}
-
-
-class Ordinary(Daemon):
-    """A daemon from a copy of the programs that everybody can read, run by nobody."""
-
-    def __init__(self, config):
-        super().__init__(config, start=False, wrapper=["setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups"])
-        self.dir.chmod(0o755)
-        os.chown(self.dir, NOBODY, NOBODY)
-        for program in BUILD.glob("poppod*"):
-            if program.is_file():
-                shutil.copy(program, self.dir)
-
-    def spawn(self, *arguments):
-        with open(self.log, "ab") as log:
-            command = [*self.wrapper, self.dir / "poppod", "-c", self.config, "--socket", self.socket,
-                       "--state-dir", self.dir / "state", *arguments]
-            return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-
-    def __enter__(self):
-        return self.start()
 
 
 def new_daemon(config):

@@ -73,6 +73,24 @@ static void test_trying_again_ends_the_pause_and_forgives_nothing(void **state)
         assert_int_equal(fail_once(&b), MOST);
 }
 
+static void test_what_is_barred_waits_for_somebody_to_try_again(void **state)
+{
+        struct breaker b = {0};
+
+        (void)state;
+        assert_true(breaker_bar(&b, "treeMemory is absent"));
+        assert_false(breaker_bar(&b, "treeMemory is absent")); /* it was already */
+        assert_true(b.barred && breaker_is_open(&b));
+        assert_true(breaker_holds(&b, INT64_MAX - 1));
+        assert_string_equal(b.reason, "treeMemory is absent");
+        breaker_try_again(&b);
+        assert_false(b.barred || breaker_holds(&b, NOW));
+        assert_true(breaker_bar(&b, "treeMemory is absent"));
+        breaker_try_again(&b);
+        breaker_close(&b);
+        assert_false(breaker_is_open(&b));
+}
+
 static void test_a_reason_that_is_too_long_is_cut(void **state)
 {
         struct breaker b = {0};
@@ -92,6 +110,7 @@ int main(void)
                 cmocka_unit_test(test_it_is_open_from_the_fifth_failure_on),
                 cmocka_unit_test(test_one_start_closes_it),
                 cmocka_unit_test(test_trying_again_ends_the_pause_and_forgives_nothing),
+                cmocka_unit_test(test_what_is_barred_waits_for_somebody_to_try_again),
                 cmocka_unit_test(test_a_reason_that_is_too_long_is_cut),
         };
 
