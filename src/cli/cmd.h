@@ -29,6 +29,7 @@ int cmd_daemon_restart(struct cli *cli);
 int cmd_daemon_status(struct cli *cli);
 int cmd_daemon_reload(struct cli *cli);
 int cmd_daemon_drain(struct cli *cli);
+int cmd_doctor(struct cli *cli);
 int cmd_store_stats(struct cli *cli);
 int cmd_store_compact(struct cli *cli);
 int cmd_store_check(struct cli *cli);

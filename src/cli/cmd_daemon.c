@@ -28,14 +28,23 @@ static int try_connect(struct cli *cli)
         return r ? cli_fail(cli, r) : 0;
 }
 
-static int launch_new(struct cli *cli)
+static int launch(struct launch *l)
 {
-        struct launch launch;
-        int status = launch_init(&launch, cli);
+        int status = launch_run(l);
 
         if (!status)
-                status = launch_run(&launch);
-        launch_fini(&launch);
+                launch_say_ready(l);
+        return status;
+}
+
+static int launch_new(struct cli *cli)
+{
+        struct launch new;
+        int status = launch_init(&new, cli);
+
+        if (!status)
+                status = launch(&new);
+        launch_fini(&new);
         return status;
 }
 
@@ -97,20 +106,20 @@ int cmd_daemon_restart(struct cli *cli)
 {
         bool own_options = CLI_GIVEN(cli, CONFIG) || CLI_GIVEN(cli, STATE_DIR);
         int status = try_connect(cli);
-        struct launch launch;
+        struct launch next;
 
         if (status == EXIT_NOT_RUNNING)
                 return launch_new(cli);
         if (status)
                 return status;
-        status = launch_init(&launch, cli);
+        status = launch_init(&next, cli);
         if (!status && !own_options)
-                launch_copy(&launch, (pid_t)poppo_server_pid(cli->poppo));
+                launch_copy(&next, (pid_t)poppo_server_pid(cli->poppo));
         if (!status)
                 status = stop_running(cli);
         if (!status)
-                status = launch_run(&launch);
-        launch_fini(&launch);
+                status = launch(&next);
+        launch_fini(&next);
         return status;
 }
 

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -40,6 +41,13 @@ static bool find_in_path(char *out, size_t size)
                 path += len + (path[len] == ':');
         }
         return false;
+}
+
+int launch_find(struct cli *cli, char *out, size_t size)
+{
+        if (paths_find_program(places, sizeof(places) / sizeof(places[0]), out, size) || find_in_path(out, size))
+                return 0;
+        return cli_complain(cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
 }
 
 /* Beside the socket, whose directory is made if need be: that is where poppod would make it. */
@@ -86,11 +94,12 @@ int launch_init(struct launch *l, struct cli *cli)
 {
         size_t n = 0;
 
+        int status;
+
         *l = (struct launch){.cli = cli, .log_fd = -1};
-        if (!paths_find_program(places, sizeof(places) / sizeof(places[0]), l->program, sizeof(l->program)) &&
-                !find_in_path(l->program, sizeof(l->program)))
-                return cli_complain(
-                        cli, EXIT_UNREACHABLE, NULL, "cannot find poppod, neither beside poppo nor in PATH");
+        status = launch_find(cli, l->program, sizeof(l->program));
+        if (status)
+                return status;
         l->args[n++] = l->program;
         add_option(l, &n, "--socket", poppo_socket_path(cli->poppo));
         add_option(l, &n, "-c", cli->opt.config);
@@ -148,6 +157,8 @@ _Noreturn static void become_poppod(struct launch *l)
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
         setsid();
+        if (l->tied)
+                prctl(PR_SET_PDEATHSIG, SIGTERM);
         signal(SIGINT, SIG_DFL);
         if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(l->log_fd, STDOUT_FILENO) < 0 ||
                 dup2(l->log_fd, STDERR_FILENO) < 0 || (*l->directory && chdir(l->directory) < 0))
@@ -217,7 +228,7 @@ static int wait_until_ready(struct launch *l)
         return explain_timeout(l);
 }
 
-static void say_ready(const struct launch *l)
+void launch_say_ready(const struct launch *l)
 {
         if (l->cli->opt.json)
                 printf("{\"pid\":%d}\n", (int)l->pid);
@@ -243,7 +254,5 @@ int launch_run(struct launch *l)
         status = wait_until_ready(l);
         if (progress)
                 fputs("\r\033[K", stderr);
-        if (!status)
-                say_ready(l);
         return status;
 }

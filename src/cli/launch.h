@@ -14,8 +14,12 @@ struct launch {
         char *arg_text;                                 /* what args point into, or NULL */
         int log_fd;
         off_t log_start; /* where this start's lines begin */
+        bool tied; /* it ends when we do */
         pid_t pid;
 };
+
+/* Where poppod is. 0, or an exit status after a message. */
+int launch_find(struct cli *cli, char *out, size_t size);
 
 /* From the command line. cli's handle must have tried to connect, so that the socket's path is known. 0, or an exit
  * status. */
@@ -27,3 +31,4 @@ void launch_copy(struct launch *l, pid_t pid);
 
 /* Starts it and waits until it answers. 0, or an exit status after the log's tail. */
 int launch_run(struct launch *l);
+void launch_say_ready(const struct launch *l);

@@ -4,14 +4,10 @@ import os
 import subprocess
 
 from commands import task, value_of
-from harness import BUILD, LENIENT, Daemon, Ordinary, Refused, eventually
+from harness import BUILD, LENIENT, SANITIZED, WITHOUT_CGROUPS, Daemon, Ordinary, Refused, eventually
 from tap import case, main
 
-SANITIZED = bool(os.environ.get("POPPO_SANITIZED"))
 ADVICE = "and security asks for it: see poppo doctor"
-# No control groups to be seen, so that nothing can bound the memory of a tree, whoever the supervisor is.
-WITHOUT_CGROUPS = ["unshare", "--mount", "--propagation", "private", "sh", "-c",
-                   'umount -R /sys/fs/cgroup 2>/dev/null; exec "$@"', "sh"]
 
 
 def strict(**security):
