@@ -1,12 +1,14 @@
 /* Descriptor helpers. All of them return 0 or a negative error; none of them logs on success. */
 #include "base/fd.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/close_range.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -93,4 +95,53 @@ int fd_null_stdio(void)
         if (fd > 2)
                 close(fd);
         return 0;
+}
+
+/* Room for one descriptor; what comes beyond is closed by the kernel, which says that it did. */
+union passed_one {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(int))];
+};
+
+int fd_send_record(int sock, const void *record, size_t size, int passed)
+{
+        union passed_one control = {0};
+        struct iovec part = {.iov_base = (void *)record, .iov_len = size};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+        ssize_t n;
+
+        if (passed >= 0) {
+                message.msg_control = &control;
+                message.msg_controllen = sizeof(control);
+                control.header = (struct cmsghdr){
+                        .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+                memcpy(CMSG_DATA(&control.header), &passed, sizeof(int));
+        }
+        while ((n = sendmsg(sock, &message, MSG_NOSIGNAL)) < 0 && errno == EINTR)
+                ;
+        return n < 0 ? error_origin(-errno) : 0;
+}
+
+int fd_receive_record(int sock, void *record, size_t size, int *passed)
+{
+        union passed_one control = {0};
+        struct iovec part = {.iov_base = record, .iov_len = size};
+        struct msghdr message = {.msg_iov = &part,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof(control)};
+        ssize_t n;
+
+        *passed = -1;
+        while ((n = recvmsg(sock, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
+                ;
+        if (n < 0)
+                return error_origin(-errno);
+        if (message.msg_controllen >= CMSG_LEN(sizeof(int)) && control.header.cmsg_type == SCM_RIGHTS)
+                memcpy(passed, CMSG_DATA(&control.header), sizeof(int));
+        if ((size_t)n == size && !(message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)))
+                return 0;
+        if (*passed >= 0)
+                close(TAKE_FD(*passed));
+        return n ? error_origin(-EBADMSG) : 1;
 }

@@ -171,19 +171,26 @@ static void print_layers(const char *class, int width, json_t *layers, size_t st
                 putchar('\n');
 }
 
-static void print_isolation(json_t *isolation)
+static void print_layers_of_all(json_t *all, int width)
 {
-        const char *class;
+        const char *name;
         json_t *layers;
-        int width;
 
-        if (!json_object_size(isolation))
+        json_object_foreach(all, name, layers)
+                for (size_t i = 0; i < sizeof(layer_states) / sizeof(layer_states[0]); i++)
+                        print_layers(name, width, layers, i);
+}
+
+/* Of the workers by their classes, and then of the supervisor's own processes. */
+static void print_isolation(json_t *isolation, json_t *house)
+{
+        int width = longest_key(house, longest_key(isolation, 8));
+
+        if (!json_object_size(isolation) && !json_object_size(house))
                 return;
         heading("Isolation");
-        width = longest_key(isolation, 8);
-        json_object_foreach(isolation, class, layers)
-                for (size_t i = 0; i < sizeof(layer_states) / sizeof(layer_states[0]); i++)
-                        print_layers(class, width, layers, i);
+        print_layers_of_all(isolation, width);
+        print_layers_of_all(house, width);
 }
 
 /* ---- workers ---- */
@@ -309,7 +316,7 @@ static void print_status(const struct cli *cli, const json_t *status)
         print_totals(status);
         print_classes(json_object_get(status, "workers"));
         print_projects(json_object_get(status, "projects"));
-        print_isolation(json_object_get(status, "isolation"));
+        print_isolation(json_object_get(status, "isolation"), json_object_get(status, "house"));
         if (cli->opt.verbose)
                 print_workers(json_object_get(status, "workers"));
         print_warnings(daemon);

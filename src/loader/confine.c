@@ -103,8 +103,8 @@ static int layer_landlock(const struct confinement *c)
         return fd < 0 && errno == EACCES ? LAYER_ENFORCED : LAYER_PARTIAL;
 }
 
-static const int calls[] = {
-#define SYSCALL(name, reason) SYS_##name,
+static const struct filter_call calls[] = {
+#define SYSCALL(name, reason) {SYS_##name, FILTER_ALLOW},
 #include "loader/syscalls.def"
 };
 
@@ -114,7 +114,7 @@ static int layer_seccomp(const struct confinement *c)
         int r;
 
         (void)c;
-        if (filter_build_list(&f, calls, sizeof(calls) / sizeof(calls[0])) < 0)
+        if (filter_build_list(&f, calls, sizeof(calls) / sizeof(calls[0]), FILTER_KILL) < 0)
                 return LAYER_ABSENT;
         r = filter_load(&f);
         filter_fini(&f);

@@ -143,20 +143,19 @@ static void on_acceptable(struct ev_loop *ev, struct ev_io *w, int events)
 }
 
 /* The socket's own directory, as a default path in XDG_RUNTIME_DIR or /run needs one. */
-static int make_parent(const char *path)
+static int make_parent(struct listener *l)
 {
         char dir[PATH_MAX];
         char *slash;
 
-        if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+        if (snprintf(dir, sizeof(dir), "%s", l->path) >= (int)sizeof(dir))
                 return error_origin(-ENAMETOOLONG);
         slash = strrchr(dir, '/');
         if (!slash || slash == dir)
                 return 0;
         *slash = 0;
-        if (mkdir(dir, 0755) < 0 && errno != EEXIST)
-                return error_origin(-errno);
-        return 0;
+        l->made_parent = !mkdir(dir, 0755);
+        return l->made_parent || errno == EEXIST ? 0 : error_origin(-errno);
 }
 
 /* The lock file may have been swept away under its owner: who still answers here is alive, whatever the lock says. */
@@ -191,6 +190,7 @@ static int remove_stale(const struct sockaddr_un *addr, pid_t *owner)
 static int bind_at(int fd, const char *path, mode_t mode, pid_t *owner)
 {
         struct sockaddr_un addr = {.sun_family = AF_UNIX};
+        mode_t mask;
         int r;
 
         if (strlen(path) >= sizeof(addr.sun_path))
@@ -199,18 +199,20 @@ static int bind_at(int fd, const char *path, mode_t mode, pid_t *owner)
         r = remove_stale(&addr, owner);
         if (r)
                 return r;
-        /* The mode comes by fchmod before bind, so that the socket is never open wider than it should be. */
-        if (fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-                return error_origin(-errno);
-        if (chmod(path, mode) < 0 || listen(fd, BACKLOG) < 0)
-                return error_origin(-errno);
-        return 0;
+        /* The mode comes by fchmod before bind, so that the socket is never open wider than it should be; and not by its name
+         * afterwards, which may be another file's by then. */
+        mask = umask(0);
+        r = fchmod(fd, mode) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
+        umask(mask);
+        if (!r && listen(fd, BACKLOG) < 0)
+                r = -errno;
+        return error_origin(r);
 }
 
 static int take_lock(struct listener *l, pid_t *owner)
 {
         char path[PATH_MAX];
-        int r = make_parent(l->path);
+        int r = make_parent(l);
 
         if (r < 0)
                 return r;

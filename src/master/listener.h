@@ -19,6 +19,7 @@ struct listener {
         struct ev_timer pause; /* after EMFILE: accepting again a little later, not in a busy loop */
         int fd, spare_fd, lock_fd;
         int fd_max;   /* a connection whose number is this high is refused: the rest is for workers; 0: none is */
+        bool made_parent; /* the socket's directory was not there before */
         bool crowded; /* so it was, and that was logged */
         char *path;
         dev_t dev; /* of the socket's file, to know it again */

@@ -3,7 +3,6 @@
 
 #include "base/error.h"
 #include "base/log.h"
-#include "master/testimony.h"
 #include "wire/pack.h"
 
 #include <errno.h>
@@ -15,8 +14,7 @@ enum {
         FRAME_MAX = 9 * 1024 * 1024,
         OUT_MAX = 64 * 1024 * 1024,
         UNDER_WAY_MAX = 1024,
-        ROOTS_BYTES = 1024 * 1024,
-        LAYERS_BYTES = 4096
+        ROOTS_BYTES = 1024 * 1024
 };
 
 static struct loader_link *of_process(struct subprocess *h)
@@ -146,11 +144,8 @@ static int on_opened(struct peer *p, uint64_t seq, const union wire_body *body, 
         struct loader_link *l = of_peer(p);
 
         (void)seq;
-        if (testimony_check_layers(body->loader_opened.layers, why))
+        if (subprocess_take_layers(&l->process, body->loader_opened.layers, why))
                 return 1;
-        buf_consume(&l->layers, buf_size(&l->layers));
-        if (buf_append(&l->layers, body->loader_opened.layers.data, body->loader_opened.layers.len) < 0)
-                return wire_refuse(why, WIRE_BAD_FRAME, "there is no memory for its layers");
         subprocess_is_ready(&l->process);
         log_info("loader-ready", "loader pid %d", l->process.pid);
         return 0;
@@ -204,6 +199,7 @@ static const struct peer_ops peer_ops = {
 };
 
 static const struct subprocess_ops process_ops = {
+        .program = HELPER_LOADER,
         .name = "loader",
         .lost = "loader-lost",
         .peer = &peer_ops,
@@ -213,16 +209,16 @@ static const struct subprocess_ops process_ops = {
         .on_lost = on_lost,
 };
 
-int loader_link_init(struct loader_link *l, struct loop *loop, const char *program,
+void loader_link_init(struct loader_link *l, struct loop *loop, struct starter_link *starter,
         const struct config_worker *config, const struct loader_link_ops *ops)
 {
         *l = (struct loader_link){.ops = ops};
         list_init(&l->waiting);
         buf_init(&l->roots, ROOTS_BYTES);
-        buf_init(&l->layers, LAYERS_BYTES);
         ev_init(&l->silence, on_silence);
         l->silence.data = l;
-        return program ? subprocess_init(&l->process, loop, program, config, &process_ops) : 0;
+        if (starter_link_has(starter, HELPER_LOADER))
+                subprocess_init(&l->process, loop, starter, config, &process_ops);
 }
 
 void loader_link_fini(struct loader_link *l)
@@ -231,7 +227,6 @@ void loader_link_fini(struct loader_link *l)
                 ev_timer_stop(l->process.loop->ev, &l->silence);
         subprocess_fini(&l->process);
         buf_fini(&l->roots);
-        buf_fini(&l->layers);
 }
 
 /* Negative: they could not be written down, and the old ones stay. */

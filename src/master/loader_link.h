@@ -26,15 +26,14 @@ struct loader_link {
         struct subprocess process;
         const struct loader_link_ops *ops;
         struct buf roots;  /* as an encoded array */
-        struct buf layers; /* what holds around it, as an encoded map; empty until it has said so */
         struct list waiting;
         uint64_t questions; /* that were asked of this loader */
         uint32_t under_way; /* questions without an answer, those of askers that are gone included */
         struct ev_timer silence;
 };
 
-/* program may be NULL: then there is no loader, whatever the roots. */
-int loader_link_init(struct loader_link *l, struct loop *loop, const char *program,
+/* The starter may know no such program: then there is no loader, whatever the roots. */
+void loader_link_init(struct loader_link *l, struct loop *loop, struct starter_link *starter,
         const struct config_worker *config, const struct loader_link_ops *ops);
 void loader_link_fini(struct loader_link *l);
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static pid_t read_pid(int fd)
@@ -28,6 +29,16 @@ static int write_pid(int fd)
         return 0;
 }
 
+/* The directory may be another user's. What has a second name may be somebody's file, which is not to be written to. */
+static int check_own(int fd)
+{
+        struct stat st;
+
+        if (fstat(fd, &st) < 0)
+                return error_origin(-errno);
+        return !S_ISREG(st.st_mode) || st.st_nlink > 1 ? error_origin(-EEXIST) : 0;
+}
+
 int lock_take(const char *path, int *out, pid_t *owner)
 {
         CLEANUP(cleanup_close) int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -36,6 +47,9 @@ int lock_take(const char *path, int *out, pid_t *owner)
         *owner = 0;
         if (fd < 0)
                 return error_origin(-errno);
+        r = check_own(fd);
+        if (r < 0)
+                return r;
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno != EWOULDBLOCK)
                         return error_origin(-errno);

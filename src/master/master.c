@@ -7,8 +7,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
-#include "base/paths.h"
-#include "master/lock.h"
 #include "master/notify.h"
 #include "master/session.h"
 #include "master/settings.h"
@@ -21,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -196,7 +193,7 @@ void supervisor_announce(struct supervisor *s)
                 return;
         s->announced = true;
         log_info("ready", "poppod %s pid %d serves on %s", POPPO_VERSION, getpid(), s->socket_path);
-        if (notify_service("READY=1") < 0)
+        if (notify_service(s->notify_fd, "READY=1") < 0)
                 log_warn("ready", "the service manager could not be told");
 }
 
@@ -220,12 +217,14 @@ static bool is_ours(void *arg, pid_t pid)
 {
         const struct supervisor *s = arg;
 
-        return pid == s->loader.process.pid || pid == s->durable.link.process.pid || pool_has_pid(&s->pool, pid);
+        return pid == s->starter.pid || pid == s->loader.process.pid || pid == s->durable.link.process.pid ||
+               pool_has_pid(&s->pool, pid);
 }
 
 static void on_spawner_lost(struct spawner_link *l)
 {
-        int n = strangers_end(is_ours, container_of(l, struct supervisor, spawner));
+        struct supervisor *s = container_of(l, struct supervisor, spawner);
+        int n = strangers_end(s->children_fd, &s->starter, is_ours, s);
 
         if (n < 0)
                 log_warn("spawner-lost", "workers that it did not tell of cannot be looked for: %s", error_text(n));
@@ -292,7 +291,7 @@ void supervisor_end(struct supervisor *s, bool now, const char *reason)
                 (unsigned long long)s->scheduler.counts.queued);
         s->state = SUPERVISOR_ENDING;
         scheduler_set_mode(&s->scheduler, SCHEDULER_STOPPING, clock_now());
-        notify_service("STOPPING=1");
+        notify_service(s->notify_fd, "STOPPING=1");
         if (now)
                 return end_now(s, reason);
         if (!s->config.daemon.shutdown_timeout)
@@ -310,49 +309,6 @@ static void close_sessions(struct supervisor *s)
 }
 
 /* ---- starting ---- */
-
-static int refuse_second(const char *what, const char *path, pid_t owner)
-{
-        fprintf(stderr, "poppod: %s %s is in use by poppod with pid %d\n", what, path, owner);
-        return EX_TEMPFAIL;
-}
-
-static int refuse_system(const char *what, const char *path, int r)
-{
-        fprintf(stderr, "poppod: %s %s: %s\n", what, path, error_text(r));
-        return EX_OSERR;
-}
-
-/* 0, or the exit status. */
-static int lock_state(struct supervisor *s)
-{
-        const char *dir = s->options->state_dir;
-        char path[PATH_MAX];
-        pid_t owner;
-        int r;
-
-        if (!dir)
-                return 0;
-        if (mkdir(dir, 0750) < 0 && errno != EEXIST)
-                return refuse_system("state directory", dir, -errno);
-        if (snprintf(path, sizeof(path), "%s/poppod.lock", dir) >= (int)sizeof(path))
-                return refuse_system("state directory", dir, -ENAMETOOLONG);
-        r = lock_take(path, &s->state_lock_fd, &owner);
-        if (r == LOCK_TAKEN)
-                return refuse_second("state directory", dir, owner);
-        return r < 0 ? refuse_system("state directory", dir, r) : 0;
-}
-
-static int listen_for_clients(struct supervisor *s)
-{
-        struct listener_rules rules = supervisor_listener_rules(&s->config);
-        pid_t owner;
-        int r = listener_init(&s->listener, &s->loop, s->socket_path, &rules, on_accept, &owner);
-
-        if (r == LOCK_TAKEN)
-                return refuse_second("socket", s->socket_path, owner);
-        return r < 0 ? refuse_system("socket", s->socket_path, r) : 0;
-}
 
 static struct wire_spawn_setup spawner_setup(const struct config *c)
 {
@@ -373,32 +329,17 @@ static int start_parts(struct supervisor *s)
         const struct config_worker *w = &s->config.daemon.worker;
         struct wire_spawn_setup setup;
         char why[256];
-        int r;
 
         if (task_types_configure(&s->types, &s->config, why, sizeof(why)))
                 return error_origin(-E2BIG);
         dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, &dispatch_ops);
-        r = loader_link_init(&s->loader, &s->loop, s->options->loader_program, w, &worker_loader_ops);
-        if (r < 0)
-                return r;
+        loader_link_init(&s->loader, &s->loop, &s->starter, w, &worker_loader_ops);
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, &pool_ops);
         s->pool.loader = &s->loader;
         supervisor_apply(s);
         supervisor_apply_projects(s, NULL);
         setup = spawner_setup(&s->config);
-        return spawner_link_init(&s->spawner, &s->loop, s->options->spawner_program, &setup, w, &spawner_ops);
-}
-
-/* As many descriptors as the system lets us have: one per client, two per worker. */
-static void raise_nofile(void)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-                return;
-        limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-                log_warn("start", "RLIMIT_NOFILE cannot be raised: %s", strerror(errno));
+        return spawner_link_init(&s->spawner, &s->loop, &s->starter, &setup, w, &spawner_ops);
 }
 
 /* Clients must not use up what a worker needs to be replaced, its successor included. */
@@ -414,41 +355,20 @@ void supervisor_reserve_fds(struct supervisor *s)
         s->listener.fd_max = (int)(limit.rlim_cur - reserve);
 }
 
-static int choose_socket(struct supervisor *s)
-{
-        struct paths_socket from = {.flag = s->options->socket_path, .env = getenv("POPPO_SOCKET"),
-                .config = s->config.daemon.socket_path, .runtime_dir = getenv("XDG_RUNTIME_DIR")};
-        int r = paths_socket(&from, s->socket_path, sizeof(s->socket_path));
-
-        return r < 0 ? refuse_system("socket", "path", r) : 0;
-}
-
 /* 0, or the exit status. Whatever was taken is given back by finish(). */
 static int start(struct supervisor *s)
 {
-        int r = supervisor_open_log(s);
+        int r = supervisor_settle_in(s, tick, on_accept);
 
-        if (r < 0)
-                return refuse_system("log", s->config.logging.file, r);
-        r = choose_socket(s);
-        if (!r)
-                r = lock_state(s);
-        if (r)
-                return r;
-        raise_nofile();
-        r = loop_init(&s->loop, tick);
-        if (r < 0)
-                return refuse_system("event", "loop", r);
-        supervisor_watch_signals(s);
-        r = listen_for_clients(s);
         if (r)
                 return r;
         /* Nobody is heard before the loop runs, so the spawner still starts before there is anybody's data. */
         r = start_parts(s);
         if (r < 0)
-                return refuse_system("spawner", s->options->spawner_program, r);
+                return supervisor_refuse("spawner", s->options->spawner_program, r);
+        supervisor_tell_rights(s);
         r = supervisor_start_store(s);
-        return r < 0 ? refuse_system("store", s->options->store_program, r) : 0;
+        return r < 0 ? supervisor_refuse("store", s->options->store_program, r) : 0;
 }
 
 static void finish(struct supervisor *s)
@@ -460,6 +380,7 @@ static void finish(struct supervisor *s)
         durable_fini(&s->durable);
         dispatch_fini(&s->dispatch);
         pool_fini(&s->pool);
+        starter_link_fini(&s->starter);
         registry_fini(&s->registry);
         scheduler_fini(&s->scheduler);
         if (s->loop.ev) {
@@ -485,7 +406,7 @@ int master_main(const struct master_options *options)
         s->retry_after_ms = -1;
         s->started = clock_now();
         s->started_wall = clock_wall_ms();
-        s->state_lock_fd = -1;
+        s->state_lock_fd = s->notify_fd = s->children_fd = -1;
         list_init(&s->sessions);
         list_init(&s->drain_waiters);
         list_init(&s->store_askers);

@@ -226,7 +226,7 @@ int supervisor_reload(struct supervisor *s, char *text, size_t size)
 {
         struct config_error error;
         struct config next;
-        int r;
+        int r, e;
 
         if (master_load_config(&next, s->options->config_path, &error)) {
                 snprintf(text, size, "%s", error.text);
@@ -234,8 +234,9 @@ int supervisor_reload(struct supervisor *s, char *text, size_t size)
                 return 1;
         }
         r = take_over(s, &next, text, size);
-        if (!r && supervisor_open_log(s) < 0)
-                log_error("reload", "the log %s cannot be opened; the old one stays", s->config.logging.file);
+        e = r ? 0 : supervisor_open_log(s);
+        if (e < 0)
+                log_error("reload", "the log %s cannot be opened; the old one stays: %s", s->config.logging.file, error_text(e));
         log_at(r ? LOG_ERROR : LOG_INFO, "reload", "%s", text);
         return r;
 }

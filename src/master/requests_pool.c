@@ -305,7 +305,7 @@ static void write_daemon(struct pack *p, const struct supervisor *s)
         request_write_store(p, s);
         write_process(p, "spawner", &s->spawner.process, (struct bytes){0});
         if (loads)
-                write_process(p, "loader", &s->loader.process, buf_bytes(&s->loader.layers));
+                write_process(p, "loader", &s->loader.process, buf_bytes(&s->loader.process.layers));
         write_breaker(p, &s->pool);
 }
 
@@ -329,6 +329,35 @@ static void write_isolation(struct pack *p, const struct supervisor *s)
                         pack_entry_raw(p, task_types_class_name(&s->types, (enum task_class)i), layers[i]);
 }
 
+/* ---- the supervisor's own processes ---- */
+
+static void write_layers(struct pack *p, const char *role, const struct layers *l)
+{
+        pack_text(p, role);
+        pack_map(p, (uint32_t)l->n);
+        for (size_t i = 0; i < l->n; i++)
+                pack_entry_text(p, l->list[i].name, layer_words[l->list[i].state]);
+}
+
+static void write_house(struct pack *p, const struct supervisor *s)
+{
+        const struct {
+                const char *name;
+                const struct subprocess *process;
+        } helpers[] = {{"spawner", &s->spawner.process}, {"loader", &s->loader.process}, {"store", &s->durable.link.process}};
+        size_t mark = pack_map_open(p);
+        uint32_t n = 2;
+
+        write_layers(p, "master", &s->layers);
+        write_layers(p, "starter", &s->starter.layers);
+        for (size_t i = 0; i < sizeof(helpers) / sizeof(helpers[0]); i++)
+                if (buf_size(&helpers[i].process->layers)) {
+                        pack_entry_raw(p, helpers[i].name, buf_bytes(&helpers[i].process->layers));
+                        n++;
+                }
+        pack_map_close(p, mark, n);
+}
+
 int request_status(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
 {
         struct session *s = session_of(p);
@@ -337,7 +366,7 @@ int request_status(struct peer *p, uint64_t seq, const union wire_body *body, st
         struct pack pack = open_scratch(sv);
         struct span daemon = write_part(&pack, write_daemon, sv), workers = write_part(&pack, write_workers, sv),
                     totals = write_part(&pack, write_totals, sv), projects = write_part(&pack, write_projects, sv),
-                    isolation = write_part(&pack, write_isolation, sv);
+                    isolation = write_part(&pack, write_isolation, sv), house = write_part(&pack, write_house, sv);
 
         (void)body;
         if (pack.error)
@@ -348,6 +377,7 @@ int request_status(struct peer *p, uint64_t seq, const union wire_body *body, st
         WIRE_SET(&reply, status_reply, load, scheduler_load(&sv->scheduler).load);
         WIRE_SET(&reply, status_reply, projects, part_bytes(&pack, projects));
         WIRE_SET(&reply, status_reply, isolation, part_bytes(&pack, isolation));
+        WIRE_SET(&reply, status_reply, house, part_bytes(&pack, house));
         session_reply(s, WIRE_MESSAGE(status_reply), seq, &reply);
         return 0;
 }

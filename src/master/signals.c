@@ -2,6 +2,7 @@
 #include "master/supervisor.h"
 
 #include "base/clock.h"
+#include "base/error.h"
 #include "base/log.h"
 
 #include <signal.h>
@@ -25,8 +26,10 @@ static void on_hup(struct supervisor *s)
 
 static void on_usr1(struct supervisor *s)
 {
-        if (supervisor_open_log(s) < 0)
-                log_error("log", "%s cannot be opened again; the old file stays", s->config.logging.file);
+        int r = supervisor_open_log(s);
+
+        if (r < 0)
+                log_error("log", "%s cannot be opened again; the old file stays: %s", s->config.logging.file, error_text(r));
 }
 
 static void on_usr2(struct supervisor *s)

@@ -1,16 +1,15 @@
 /* What is the spawner's own about it: its setup, and the workers that it sends. They are the pool's to reap. */
 #include "master/spawner_link.h"
 
+#include "base/error.h"
 #include "base/log.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { STACK_SLACK = 64 * 1024 * 1024, FRAME_MAX = 64 * 1024, OUT_MAX = 1024 * 1024 };
+enum { FRAME_MAX = 64 * 1024, OUT_MAX = 1024 * 1024 };
 
 static struct spawner_link *of_process(const struct subprocess *h)
 {
@@ -22,25 +21,6 @@ static struct spawner_link *of_peer(struct peer *p)
         return of_process(subprocess_of_peer(p));
 }
 
-/* Native recursion must hit the heap's limit before the stack's (FACTS.md), so the stack is made larger than the heap. */
-static void raise_stack(uint64_t memory_bytes)
-{
-        struct rlimit limit;
-
-        if (getrlimit(RLIMIT_STACK, &limit) < 0)
-                return;
-        limit.rlim_cur = memory_bytes + STACK_SLACK;
-        if (limit.rlim_max != RLIM_INFINITY && limit.rlim_cur > limit.rlim_max)
-                limit.rlim_cur = limit.rlim_max;
-        if (setrlimit(RLIMIT_STACK, &limit) < 0)
-                log_warn("spawner", "RLIMIT_STACK cannot be raised: %m");
-}
-
-static void prepare(const struct subprocess *h)
-{
-        raise_stack(of_process(h)->setup.max_memory_bytes);
-}
-
 /* ---- the channel ---- */
 
 static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body, struct wire_refusal *why)
@@ -48,7 +28,9 @@ static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body
         struct spawner_link *s = of_peer(p);
 
         (void)seq;
-        (void)why;
+        if (WIRE_HAS(&body->spawn_ready, spawn_ready, layers) &&
+                subprocess_take_layers(&s->process, body->spawn_ready.layers, why))
+                return 1;
         subprocess_is_ready(&s->process);
         log_info("spawner-ready", "spawner pid %d image %llu bytes", s->process.pid,
                 (unsigned long long)body->spawn_ready.image_bytes);
@@ -57,9 +39,12 @@ static int on_prepared(struct peer *p, uint64_t seq, const union wire_body *body
 }
 
 /* A worker whose descriptors got lost, for want of room for them: it is our child all the same. */
-static void reap_stranger(pid_t pid)
+static void reap_stranger(struct spawner_link *s, pid_t pid)
 {
-        kill(pid, SIGKILL);
+        int r = starter_link_kill(s->process.starter, pid);
+
+        if (r < 0)
+                return log_error("spawner", "pid %d cannot be ended: %s", pid, error_text(r));
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
 }
@@ -72,7 +57,9 @@ static int on_spawned(struct peer *p, uint64_t seq, const union wire_body *body,
         if (channel < 0 || pidfd < 0) {
                 if (channel >= 0)
                         close(channel);
-                reap_stranger((pid_t)body->spawn_reply.pid);
+                if (pidfd >= 0)
+                        close(pidfd);
+                reap_stranger(s, (pid_t)body->spawn_reply.pid);
                 return wire_refuse(why, WIRE_BAD_FRAME, "a spawned worker came without its descriptors");
         }
         s->ops->on_spawned(s, seq, (pid_t)body->spawn_reply.pid, channel, pidfd);
@@ -117,6 +104,7 @@ static void on_lost(struct subprocess *h)
 }
 
 static const struct subprocess_ops process_ops = {
+        .program = HELPER_SPAWNER,
         .name = "spawner",
         .lost = "spawner-lost",
         .peer = &peer_ops,
@@ -124,18 +112,15 @@ static const struct subprocess_ops process_ops = {
         .out_max = OUT_MAX,
         .takes_fds = true,
         .greet = greet,
-        .prepare = prepare,
         .on_lost = on_lost,
 };
 
-int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
-        const struct config_worker *config, const struct spawner_link_ops *ops)
+int spawner_link_init(struct spawner_link *s, struct loop *loop, struct starter_link *starter,
+        const struct wire_spawn_setup *setup, const struct config_worker *config, const struct spawner_link_ops *ops)
 {
-        int r;
-
         *s = (struct spawner_link){.ops = ops, .setup = *setup};
-        r = subprocess_init(&s->process, loop, program, config, &process_ops);
-        return r < 0 ? r : subprocess_start(&s->process);
+        subprocess_init(&s->process, loop, starter, config, &process_ops);
+        return subprocess_start(&s->process);
 }
 
 void spawner_link_fini(struct spawner_link *s)

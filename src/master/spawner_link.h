@@ -26,8 +26,8 @@ struct spawner_link {
 };
 
 /* Starts it, too. Its times come from the workers' configuration. */
-int spawner_link_init(struct spawner_link *s, struct loop *loop, const char *program, const struct wire_spawn_setup *setup,
-        const struct config_worker *config, const struct spawner_link_ops *ops);
+int spawner_link_init(struct spawner_link *s, struct loop *loop, struct starter_link *starter,
+        const struct wire_spawn_setup *setup, const struct config_worker *config, const struct spawner_link_ops *ops);
 /* Ends the spawner and waits for it. Harmless on a zeroed struct. */
 void spawner_link_fini(struct spawner_link *s);
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 enum { FRAME_MAX = 64 * 1024 * 1024, OUT_MAX = 128 * 1024 * 1024, BACKLOG = 4 * 1024 * 1024 };
@@ -101,7 +100,9 @@ static int on_opened(struct peer *p, uint64_t seq, const union wire_body *body, 
         struct store_link *s = of_peer(p);
 
         (void)seq;
-        (void)why;
+        if (WIRE_HAS(&body->store_opened, store_opened, layers) &&
+                subprocess_take_layers(&s->process, body->store_opened.layers, why))
+                return 1;
         subprocess_is_ready(&s->process);
         s->unsent = s->waiting.next;
         ev_timer_stop(s->process.loop->ev, &s->outage);
@@ -229,23 +230,22 @@ static void on_lost(struct subprocess *h)
         s->ops->on_lost(s);
 }
 
-static const struct subprocess_ops process_ops = {.name = "poppod-store", .lost = "store-lost", .peer = &peer_ops,
-        .frame_max = FRAME_MAX, .out_max = OUT_MAX, .greet = greet, .on_lost = on_lost};
+static const struct subprocess_ops process_ops = {.program = HELPER_STORE, .name = "poppod-store", .lost = "store-lost",
+        .peer = &peer_ops, .frame_max = FRAME_MAX, .out_max = OUT_MAX, .greet = greet, .on_lost = on_lost};
 
 int store_link_init(struct store_link *s, struct loop *loop, const struct store_link_setup *setup,
         const struct config_worker *config, const struct store_link_ops *ops)
 {
         struct uuid owner = uuid_new();
-        int r;
 
         *s = (struct store_link){.ops = ops, .path = strdup(setup->path), .available = true};
         list_init(&s->waiting);
         s->unsent = &s->waiting;
         ev_init(&s->outage, on_outage);
         s->outage.data = s;
-        r = subprocess_init(&s->process, loop, setup->program, config, &process_ops);
-        if (r < 0 || !s->path)
-                return r < 0 ? r : error_origin(-ENOMEM);
+        subprocess_init(&s->process, loop, setup->starter, config, &process_ops);
+        if (!s->path)
+                return error_origin(-ENOMEM);
         s->process.start_timeout_ms = OPEN_MS;
         memcpy(s->owner, owner.bytes, sizeof(s->owner));
         WIRE_SET(&s->setup, store_open, engine, 0);
@@ -259,11 +259,9 @@ int store_link_init(struct store_link *s, struct loop *loop, const struct store_
 /* It closes its file when it sees the channel closed. */
 static void wait_for_close(const struct store_link *s)
 {
-        CLEANUP(cleanup_close) int pidfd = (int)syscall(SYS_pidfd_open, s->process.pid, 0);
-        struct pollfd p = {.fd = pidfd, .events = POLLIN};
+        struct pollfd p = {.fd = s->process.pidfd, .events = POLLIN};
 
-        if (pidfd >= 0)
-                poll(&p, 1, CLOSE_MS);
+        poll(&p, 1, CLOSE_MS);
 }
 
 void store_link_fini(struct store_link *s)

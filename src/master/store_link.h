@@ -55,7 +55,8 @@ struct store_link {
 };
 
 struct store_link_setup {
-        const char *program, *path;
+        struct starter_link *starter;
+        const char *path;
         uint64_t sync; /* index of the word in open.sync */
 };
 

@@ -1,52 +1,79 @@
 /* The kernel's own list of our children is the only one that has them. */
 #include "master/strangers.h"
 
-#include "base/cleanup.h"
 #include "base/error.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-static void close_file(FILE **f)
+enum { LIST_MAX = 64 * 1024, FOUND_MAX = 64 };
+
+int strangers_open_list(void)
 {
-        if (*f)
-                fclose(*f);
+        int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+
+        return fd < 0 ? error_origin(-errno) : fd;
 }
 
-static void end_one(pid_t pid)
+/* As text: pids with a space behind each. */
+static ssize_t read_list(int list, char *text)
 {
-        kill(pid, SIGKILL);
+        size_t len = 0;
+        ssize_t n;
+
+        while (len < LIST_MAX - 1 && (n = pread(list, text + len, LIST_MAX - 1 - len, (off_t)len)))
+                if (n > 0)
+                        len += (size_t)n;
+                else if (errno != EINTR)
+                        return error_origin(-errno);
+        text[len] = 0;
+        return (ssize_t)len;
+}
+
+static int end_one(struct starter_link *starter, pid_t pid)
+{
+        int r = starter_link_kill(starter, pid);
+
+        if (r < 0)
+                return r;
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
+        return 0;
 }
 
 /* The list moves while it is read if children go: reaped are those that were read before. */
-static int end_some(FILE *children, bool (*known)(void *arg, pid_t pid), void *arg)
+static int end_some(int list, struct starter_link *starter, bool (*known)(void *arg, pid_t pid), void *arg)
 {
-        pid_t found[64];
-        int n = 0;
+        static char text[LIST_MAX];
+        pid_t found[FOUND_MAX];
+        ssize_t len = read_list(list, text);
+        int n = 0, r = 0;
 
-        while (n < (int)(sizeof(found) / sizeof(*found)) && fscanf(children, "%d", &found[n]) == 1)
-                if (!known(arg, found[n]))
-                        n++;
-        for (int i = 0; i < n; i++)
-                end_one(found[i]);
-        return n;
+        for (char *at = text; len > 0 && n < FOUND_MAX;) {
+                char *behind;
+                long pid = strtol(at, &behind, 10);
+
+                if (behind == at)
+                        break;
+                if (!known(arg, (pid_t)pid))
+                        found[n++] = (pid_t)pid;
+                at = behind;
+        }
+        for (int i = 0; !r && i < n; i++)
+                r = end_one(starter, found[i]);
+        return r ? r : len < 0 ? (int)len : n;
 }
 
-int strangers_end(bool (*known)(void *arg, pid_t pid), void *arg)
+int strangers_end(int list, struct starter_link *starter, bool (*known)(void *arg, pid_t pid), void *arg)
 {
         int total = 0, n;
 
-        do {
-                CLEANUP(close_file) FILE *children = fopen("/proc/thread-self/children", "re");
-
-                if (!children)
-                        return error_origin(-errno);
-                n = end_some(children, known, arg);
+        if (list < 0)
+                return list;
+        while ((n = end_some(list, starter, known, arg)) > 0)
                 total += n;
-        } while (n);
-        return total;
+        return n < 0 ? n : total;
 }

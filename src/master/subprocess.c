@@ -5,16 +5,15 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "base/pidfd.h"
+#include "master/testimony.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHANNEL_FD = 3 };
+enum { LAYERS_BYTES = 4096 };
 
 const char *subprocess_state_name(enum subprocess_state state)
 {
@@ -24,40 +23,6 @@ const char *subprocess_state_name(enum subprocess_state state)
 }
 
 /* ---- the process ---- */
-
-_Noreturn static void become_program(const struct subprocess *h, int channel, pid_t master)
-{
-        char *slash = strrchr(h->program, '/');
-        char *argv[] = {slash ? slash + 1 : h->program, NULL}, *envp[] = {(char *)"TZ=UTC", NULL};
-        sigset_t none;
-
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (getppid() != master)
-                _exit(1);
-        sigemptyset(&none);
-        sigprocmask(SIG_SETMASK, &none, NULL);
-        if (h->ops->prepare)
-                h->ops->prepare(h);
-        if (channel != CHANNEL_FD && dup2(channel, CHANNEL_FD) < 0)
-                _exit(1);
-        fd_keep_on_exec(CHANNEL_FD);
-        fd_close_from(CHANNEL_FD + 1, -1);
-        execve(h->program, argv, envp);
-        log_error(h->ops->name, "%s cannot be started: %m", h->program);
-        _exit(127);
-}
-
-static int fork_program(struct subprocess *h, int channel)
-{
-        pid_t master = getpid(), pid = fork();
-
-        if (pid < 0)
-                return error_origin(-errno);
-        if (!pid)
-                become_program(h, channel, master);
-        h->pid = pid;
-        return 0;
-}
 
 static void reap(struct subprocess *h)
 {
@@ -70,6 +35,7 @@ static void reap(struct subprocess *h)
                         WIFEXITED(status) ? WEXITSTATUS(status) : -1,
                         WIFSIGNALED(status) ? WTERMSIG(status) : 0);
         h->pid = 0;
+        close(TAKE_FD(h->pidfd));
 }
 
 /* ---- the channel ---- */
@@ -79,6 +45,20 @@ void subprocess_is_ready(struct subprocess *h)
         h->state = SUBPROCESS_READY;
         ev_timer_stop(h->loop->ev, &h->patience);
         h->backoff_ms = h->backoff_first_ms;
+}
+
+int subprocess_take_layers(struct subprocess *h, struct bytes layers, struct wire_refusal *why)
+{
+        char text[256];
+
+        if (testimony_check_layers(layers, why))
+                return 1;
+        buf_consume(&h->layers, buf_size(&h->layers));
+        if (buf_append(&h->layers, layers.data, layers.len) < 0)
+                return wire_refuse(why, WIRE_BAD_FRAME, "there is no memory for its layers");
+        testimony_layers_text(layers, text, sizeof(text));
+        log_info("isolation", "%s: %s", h->ops->name, text);
+        return 0;
 }
 
 void subprocess_start_later(struct subprocess *h)
@@ -97,7 +77,7 @@ static void end(struct subprocess *h)
                 peer_close(&h->peer);
         if (!h->pid)
                 return;
-        kill(h->pid, SIGKILL);
+        subprocess_kill(h);
         reap(h);
 }
 
@@ -155,20 +135,31 @@ static void on_patience_over(struct ev_loop *ev, struct ev_timer *w, int events)
         lose(h);
 }
 
-int subprocess_init(struct subprocess *h, struct loop *loop, const char *program,
+void subprocess_init(struct subprocess *h, struct loop *loop, struct starter_link *starter,
         const struct config_worker *config, const struct subprocess_ops *ops)
 {
         *h = (struct subprocess){.loop = loop,
                 .ops = ops,
-                .program = strdup(program),
+                .starter = starter,
+                .pidfd = -1,
                 .backoff_ms = config->respawn_backoff,
                 .backoff_first_ms = config->respawn_backoff,
                 .backoff_max_ms = config->respawn_backoff_max,
                 .start_timeout_ms = config->start_timeout};
+        buf_init(&h->layers, LAYERS_BYTES);
         ev_init(&h->restart, on_restart);
         ev_init(&h->patience, on_patience_over);
         h->restart.data = h->patience.data = h;
-        return h->program ? 0 : error_origin(-ENOMEM);
+}
+
+static int start_program(struct subprocess *h, int channel)
+{
+        pid_t pid = starter_link_start(h->starter, h->ops->program, channel, &h->pidfd);
+
+        if (pid < 0)
+                return (int)pid;
+        h->pid = pid;
+        return 0;
 }
 
 int subprocess_start(struct subprocess *h)
@@ -187,10 +178,10 @@ int subprocess_start(struct subprocess *h)
         h->has_peer = true;
         h->stopping = false;
         h->state = SUBPROCESS_STARTING;
-        /* Queued before there is anybody to read it: after the fork nothing may fail. */
+        /* Queued before there is anybody to read it: after the start nothing may fail. */
         r = h->ops->greet(h);
         if (!r)
-                r = fork_program(h, theirs);
+                r = start_program(h, theirs);
         if (r < 0) {
                 h->state = SUBPROCESS_DOWN;
                 peer_close(&h->peer);
@@ -212,13 +203,15 @@ void subprocess_fini(struct subprocess *h)
         if (!h->loop)
                 return;
         subprocess_stop(h);
+        buf_fini(&h->layers);
         if (h->has_peer)
                 peer_fini(&h->peer);
-        free(TAKE_PTR(h->program));
 }
 
 void subprocess_kill(struct subprocess *h)
 {
-        if (h->pid)
-                kill(h->pid, SIGKILL);
+        int r = h->pid ? pidfd_signal(h->pidfd, h->pid, SIGKILL) : 0;
+
+        if (r < 0)
+                log_error(h->ops->name, "pid %d cannot be ended: %s", h->pid, error_text(r));
 }

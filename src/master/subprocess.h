@@ -1,12 +1,13 @@
 /*
- * A process that the master starts for itself, with a channel on its descriptor 3: started by fork and exec,
- * reaped here, and started again with growing pauses when it dies. What it is for is its owner's business
+ * A process that the master starts for itself, with a channel on its descriptor 3: started by the starter
+ * (starter.h), reaped here, and started again with growing pauses when it dies. What it is for is its owner's business
  * (spawner_link.h, loader_link.h).
  */
 #pragma once
 
 #include "config/config.h"
 #include "master/peer.h"
+#include "master/starter_link.h"
 
 #include <sys/types.h>
 
@@ -15,6 +16,7 @@ enum subprocess_state { SUBPROCESS_DOWN, SUBPROCESS_STARTING, SUBPROCESS_READY }
 struct subprocess;
 
 struct subprocess_ops {
+        enum helper program;
         const char *name, *lost; /* in the log: who, and the event of its death */
         const struct peer_ops
                 *peer; /* on_refused and on_closed are subprocess_on_refused and subprocess_on_closed */
@@ -22,8 +24,6 @@ struct subprocess_ops {
         bool takes_fds;
         /* Queues its first message, before there is anybody to read it. */
         int (*greet)(struct subprocess *);
-        /* In the child, before the program starts. May be NULL. */
-        void (*prepare)(const struct subprocess *);
         /* It died: whatever was under way with it is void. */
         void (*on_lost)(struct subprocess *);
 };
@@ -31,21 +31,23 @@ struct subprocess_ops {
 struct subprocess {
         struct loop *loop;
         const struct subprocess_ops *ops;
-        char *program; /* its path */
+        struct starter_link *starter;
         struct peer peer;
         bool has_peer;
         enum subprocess_state state;
         pid_t pid;
+        int pidfd;
         struct ev_timer restart;
         struct ev_timer patience; /* with one that starts */
         int64_t start_timeout_ms;
         int64_t backoff_ms, backoff_first_ms, backoff_max_ms;
         uint64_t restarts;
+        struct buf layers; /* what holds around it, as an encoded map; empty until it has said so */
         bool stopping;
 };
 
-/* Starts nothing yet. Its times come from the workers' configuration. -ENOMEM. */
-int subprocess_init(struct subprocess *h, struct loop *loop, const char *program,
+/* Starts nothing yet. Its times come from the workers' configuration. */
+void subprocess_init(struct subprocess *h, struct loop *loop, struct starter_link *starter,
         const struct config_worker *config, const struct subprocess_ops *ops);
 /* Ends it and waits for it. Harmless on a zeroed struct. */
 void subprocess_fini(struct subprocess *h);
@@ -60,6 +62,8 @@ void subprocess_kill(struct subprocess *h);
 
 /* It has said that it is ready. */
 void subprocess_is_ready(struct subprocess *h);
+/* And what holds around it. Positive: these are no layers. */
+int subprocess_take_layers(struct subprocess *h, struct bytes layers, struct wire_refusal *why);
 
 void subprocess_on_refused(struct peer *p, uint64_t seq, const struct wire_refusal *why, bool fatal);
 void subprocess_on_closed(struct peer *p, const char *reason);

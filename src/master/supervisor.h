@@ -16,6 +16,7 @@
 #include "master/registry.h"
 #include "master/scheduler.h"
 #include "master/spawner_link.h"
+#include "master/starter_link.h"
 #include "master/task_types.h"
 
 /* SERVING takes tasks; DRAINING refuses new ones, finishes the rest and stays; ENDING finishes what runs and then goes. */
@@ -30,6 +31,7 @@ struct supervisor {
         struct task_types types;
         struct loop loop;
         struct listener listener;
+        struct starter_link starter;
         struct spawner_link spawner;
         struct loader_link loader;
         struct scheduler scheduler;
@@ -50,10 +52,22 @@ struct supervisor {
         int64_t started, started_wall;
         enum supervisor_state state;
         bool announced; /* ready: said once, not for every new spawner */
-        int state_lock_fd, log_fd;
+        int state_lock_fd, log_fd, notify_fd, children_fd;
+        struct identity user;  /* who the master and its helpers become; only where becomes */
+        bool becomes;
+        struct layers layers; /* what holds around the master */
         int exit_status;
         char socket_path[108];
 };
+
+/* Says why the start fails, and gives the exit status. */
+int supervisor_refuse(const char *what, const char *path, int r);
+/* The first part of the start: what is made and opened for good, the starter, and then all that the master gives up. 0, or
+ * the exit status. */
+int supervisor_settle_in(struct supervisor *s, void (*tick)(struct loop *),
+        void (*on_accept)(struct listener *, int fd, const struct ucred *who));
+/* What it gave up, and whether it is root; to the log, once that is as it was configured. */
+void supervisor_tell_rights(const struct supervisor *s);
 
 /* Ends the supervisor: politely, or at once. Twice means at once. */
 void supervisor_end(struct supervisor *s, bool now, const char *reason);

@@ -87,7 +87,7 @@ int supervisor_start_store(struct supervisor *s)
         const struct durable_setup setup = {.scheduler = &s->scheduler, .registry = &s->registry, .dispatch = &s->dispatch,
                 .pool = &s->pool, .types = &s->types, .ops = &durable_ops};
         const struct config_store *c = &s->config.store;
-        struct store_link_setup store = {.program = s->options->store_program, .sync = (uint64_t)c->sync, .path = c->path};
+        struct store_link_setup store = {.starter = &s->starter, .sync = (uint64_t)c->sync, .path = c->path};
         char path[PATH_MAX];
 
         if (c->engine == CONFIG_STORE_ENGINE_SQLITE && !*c->path && s->options->state_dir) {
@@ -100,8 +100,8 @@ int supervisor_start_store(struct supervisor *s)
                         "store.engine is memory" : "neither store.path nor --state-dir is given");
                 return 0;
         }
-        if (access(s->options->store_program, X_OK) < 0)
-                return error_origin(-errno);
+        if (!starter_link_has(&s->starter, HELPER_STORE))
+                return error_origin(-ENOENT);
         s->registry.on_let_go = on_let_go;
         return durable_start(&s->durable, &s->loop, &setup, &store, &s->config.daemon.worker);
 }

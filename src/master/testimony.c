@@ -3,6 +3,8 @@
 
 #include "wire/cursor.h"
 
+#include <stdio.h>
+
 int testimony_check_layers(struct bytes layers, struct wire_refusal *why)
 {
         struct cursor c = cursor_over(layers);
@@ -15,6 +17,22 @@ int testimony_check_layers(struct bytes layers, struct wire_refusal *why)
                         wire_word_index("enforced|partial|absent", state) < 0)
                         r = wire_refuse(why, WIRE_BAD_FRAME, "layers must be enforced, partial or absent");
         return r;
+}
+
+void testimony_layers_text(struct bytes layers, char *out, size_t size)
+{
+        struct cursor c = cursor_over(layers);
+        struct wire_value map;
+        struct bytes name, state;
+        size_t at = 0;
+
+        *out = 0;
+        for (uint32_t i = cursor_read(&c, &map) ? 0 : map.count; i && !cursor_str(&c, &name) && !cursor_str(&c, &state); i--) {
+                int n = snprintf(out + at, size - at, "%s%.*s %.*s", at ? ", " : "", (int)name.len, (const char *)name.data,
+                        (int)state.len, (const char *)state.data);
+
+                at += n > 0 && (size_t)n < size - at ? (size_t)n : 0;
+        }
 }
 
 int testimony_check_logs(struct bytes logs, struct wire_refusal *why)

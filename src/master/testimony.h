@@ -8,3 +8,6 @@ int testimony_check_layers(struct bytes layers, struct wire_refusal *why);
 
 /* [{level, text, at}]. Positive: refused. */
 int testimony_check_logs(struct bytes logs, struct wire_refusal *why);
+
+/* Layers that were checked, for the log: "user enforced, seccomp absent". */
+void testimony_layers_text(struct bytes layers, char *out, size_t size);

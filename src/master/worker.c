@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pidfd.h"
 #include "base/utf8.h"
 #include "master/pool.h"
 #include "master/testimony.h"
@@ -82,11 +83,12 @@ void worker_run_over(struct worker_run *r)
 
 /* ---- signals and timers ---- */
 
-/* By pid: we are the parent and the only one who reaps, so the number is its own until we have done so. */
 static void send_signal(struct worker *w, int signal)
 {
-        if (w->pidfd >= 0 && kill(w->pid, signal) < 0)
-                log_error("worker", "worker %u pid %d: signal %d: %s", w->id, w->pid, signal, strerror(errno));
+        int r = w->pidfd >= 0 ? pidfd_signal(w->pidfd, w->pid, signal) : 0;
+
+        if (r < 0)
+                log_error("worker", "worker %u pid %d: signal %d: %s", w->id, w->pid, signal, error_text(r));
 }
 
 static void watch_in(struct worker *w, int64_t ms)
@@ -479,7 +481,7 @@ void worker_attach(struct worker *w, pid_t pid, int channel_fd, int pidfd)
 void worker_abandon(pid_t pid, int channel_fd, int pidfd)
 {
         close(channel_fd);
-        kill(pid, SIGKILL);
+        pidfd_signal(pidfd, pid, SIGKILL);
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
                 ;
         close(pidfd);
@@ -518,9 +520,7 @@ int worker_configure(struct worker *w, struct bytes settings, uint64_t revision)
 /* A worker inside of a script hears signals only. The run goes along: what comes late must not touch the next task. */
 static int tell_by_signal(struct worker_run *r, int signal)
 {
-        union sigval run = {.sival_int = (int)r->number};
-
-        return sigqueue(r->worker->pid, signal, run) < 0 ? error_origin(-errno) : 0;
+        return error_origin(pidfd_queue(r->worker->pidfd, r->worker->pid, signal, (int)r->number));
 }
 
 void worker_cancel(struct worker_run *r)

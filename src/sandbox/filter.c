@@ -135,9 +135,18 @@ int filter_build(struct filter *f, enum profile profile, bool starts)
         return r;
 }
 
-int filter_build_list(struct filter *f, const int *calls, size_t n)
+static int finish(struct filter *f, scmp_filter_ctx ctx, int r)
 {
-        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_KILL_PROCESS);
+        r = error_origin(r);
+        if (!r)
+                r = export_program(f, ctx);
+        seccomp_release(ctx);
+        return r;
+}
+
+int filter_build_list(struct filter *f, const struct filter_call *calls, size_t n, enum filter_action rest)
+{
+        scmp_filter_ctx ctx = seccomp_init(kernel_actions[rest]);
         int r;
 
         *f = (struct filter){0};
@@ -145,12 +154,23 @@ int filter_build_list(struct filter *f, const int *calls, size_t n)
                 return error_origin(-ENOMEM);
         r = set_attributes(ctx);
         for (size_t i = 0; !r && i < n; i++)
-                r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i], 0);
-        r = error_origin(r);
-        if (!r)
-                r = export_program(f, ctx);
-        seccomp_release(ctx);
-        return r;
+                r = calls[i].action == FILTER_ALLOW ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].number, 0)
+                                                    : add_conditions(ctx, calls[i].number, calls[i].action);
+        return finish(f, ctx, r);
+}
+
+int filter_build_refusing(struct filter *f, const int *calls, size_t n)
+{
+        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+        int r;
+
+        *f = (struct filter){0};
+        if (!ctx)
+                return error_origin(-ENOMEM);
+        r = set_attributes(ctx);
+        for (size_t i = 0; !r && i < n; i++)
+                r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+        return finish(f, ctx, r);
 }
 
 void filter_fini(struct filter *f)

@@ -56,8 +56,14 @@ enum filter_action filter_rest(enum profile profile);
 enum filter_action filter_answer(const struct filter_rule *rule, enum profile profile, bool starts);
 
 int filter_build(struct filter *f, enum profile profile, bool starts);
-/* For a process that is no worker: these calls pass, any other one ends it. */
-int filter_build_list(struct filter *f, const int *calls, size_t n);
+/* For a process that is no worker: these calls pass, with the conditions of their actions; any other gets `rest`. */
+struct filter_call {
+        int number;
+        enum filter_action action;
+};
+int filter_build_list(struct filter *f, const struct filter_call *calls, size_t n, enum filter_action rest);
+/* The other way round: these fail with EPERM, and any other one passes. */
+int filter_build_refusing(struct filter *f, const int *calls, size_t n);
 void filter_fini(struct filter *f);
 
 /* For this process and all that descends from it, for good. Needs no_new_privs. */

@@ -1,44 +1,128 @@
-/* The filter of helper processes. */
+/* The layers of poppod's own processes. What is tried after it was laid is tried on this very process. */
 #include "sandbox/renounce.h"
 
 #include "base/error.h"
+#include "sandbox/filter.h"
+#include "sandbox/identity.h"
 #include "sandbox/instrument.h"
 
+#include <assert.h>
 #include <errno.h>
+#include <linux/capability.h>
 #include <seccomp.h>
-#include <stddef.h>
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-static const int refused[] = {
-        SCMP_SYS(execve), SCMP_SYS(execveat), SCMP_SYS(fork), SCMP_SYS(vfork), SCMP_SYS(clone), SCMP_SYS(clone3),
-        SCMP_SYS(socket), SCMP_SYS(socketpair), SCMP_SYS(connect), SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(accept),
-        SCMP_SYS(accept4), SCMP_SYS(ptrace), SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev),
-        SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd), SCMP_SYS(mount), SCMP_SYS(umount2), SCMP_SYS(unshare),
-        SCMP_SYS(setns), SCMP_SYS(bpf), SCMP_SYS(perf_event_open), SCMP_SYS(io_uring_setup), SCMP_SYS(userfaultfd),
-        SCMP_SYS(keyctl), SCMP_SYS(init_module), SCMP_SYS(finit_module), SCMP_SYS(kexec_load), SCMP_SYS(chroot),
-        SCMP_SYS(pivot_root), SCMP_SYS(open_by_handle_at), SCMP_SYS(memfd_create),
+#define FOR_ALL(call) SCMP_SYS(call),
+#define FOR_STORE(call)
+#define REFUSE(call, who, reason) FOR_##who(call)
+static const int refused_to_starters[] = {
+#include "sandbox/renounce.def"
+};
+#undef FOR_STORE
+#define FOR_STORE(call) SCMP_SYS(call),
+#define REFUSE(call, who, reason) FOR_##who(call)
+static const int refused_to_store[] = {
+#include "sandbox/renounce.def"
 };
 
-static int load_filter(void)
-{
-        scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
-        int r = ctx ? seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) : -ENOMEM;
+static const struct {
+        const int *calls;
+        size_t n;
+} refused[RENOUNCE_WHO] = {
+        [RENOUNCE_STARTERS] = {refused_to_starters,
+                sizeof(refused_to_starters) / sizeof(refused_to_starters[0])},
+        [RENOUNCE_STORE] = {refused_to_store, sizeof(refused_to_store) / sizeof(refused_to_store[0])},
+};
 
-        for (size_t i = 0; !r && i < sizeof(refused) / sizeof(refused[0]); i++)
-                r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), refused[i], 0);
-        if (!r)
-                r = seccomp_load(ctx);
-        seccomp_release(ctx);
-        return error_origin(r);
+const int *renounce_calls(enum renounce_who who, size_t *n)
+{
+        *n = refused[who].n;
+        return refused[who].calls;
 }
 
-int renounce_rights(void)
+#define C(capability) IDENTITY_CAPABILITY(CAP_##capability)
+const uint64_t renounce_jailers_capabilities = C(CHOWN) | C(DAC_OVERRIDE) | C(DAC_READ_SEARCH) | C(FOWNER) |
+                                               C(FSETID) | C(KILL) | C(SETGID) | C(SETUID) | C(SETPCAP) |
+                                               C(SETFCAP) | C(NET_ADMIN) | C(SYS_CHROOT) | C(SYS_ADMIN) |
+                                               C(SYS_RESOURCE) | C(MKNOD);
+#undef C
+
+/* ---- layers ---- */
+
+void layers_add(struct layers *l, const char *name, enum layer_state state)
+{
+        assert(l->n < LAYERS_MAX);
+        l->list[l->n].name = name;
+        l->list[l->n++].state = state;
+}
+
+void layers_text(const struct layers *l, char *out, size_t size)
+{
+        size_t at = 0;
+
+        *out = 0;
+        for (size_t i = 0; i < l->n; i++) {
+                int n = snprintf(out + at, size - at, "%s%s %s", at ? ", " : "", l->list[i].name,
+                        layer_words[l->list[i].state]);
+
+                at += n > 0 && (size_t)n < size - at ? (size_t)n : 0;
+        }
+}
+
+/* Who is not root and has no capability has nothing to give up. */
+static enum layer_state lay_capabilities(uint64_t kept)
+{
+        if (identity_reduce(kept) < 0)
+                return LAYER_ABSENT;
+        return identity_capabilities() ? LAYER_PARTIAL : LAYER_ENFORCED;
+}
+
+static enum layer_state lay_not_dumpable(void)
 {
         const struct rlimit none = {0, 0};
 
-        if (setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0 ||
-                prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-                return error_origin(-errno);
-        return instrumented() ? 0 : load_filter();
+        if (instrumented() || setrlimit(RLIMIT_CORE, &none) < 0 || prctl(PR_SET_DUMPABLE, 0) < 0)
+                return LAYER_ABSENT;
+        return prctl(PR_GET_DUMPABLE) ? LAYER_ABSENT : LAYER_ENFORCED;
+}
+
+static enum layer_state lay_no_new_privs(void)
+{
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return LAYER_ABSENT;
+        return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 ? LAYER_ENFORCED : LAYER_ABSENT;
+}
+
+void renounce_rights(struct layers *out, uint64_t kept)
+{
+        layers_add(out, "user", geteuid() ? LAYER_ENFORCED : LAYER_ABSENT);
+        layers_add(out, "capabilities", lay_capabilities(kept));
+        layers_add(out, "notDumpable", lay_not_dumpable());
+        layers_add(out, "noNewPrivs", lay_no_new_privs());
+}
+
+/* Without the filter this says EFAULT or EINVAL. */
+static enum layer_state lay_filter(enum renounce_who who)
+{
+        struct filter f;
+        int r;
+
+        if (instrumented() || filter_build_refusing(&f, refused[who].calls, refused[who].n) < 0)
+                return LAYER_ABSENT;
+        r = filter_load(&f);
+        filter_fini(&f);
+        if (r < 0)
+                return LAYER_ABSENT;
+        return syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 1) < 0 && errno == EPERM
+                       ? LAYER_ENFORCED
+                       : LAYER_PARTIAL;
+}
+
+void renounce_filter(struct layers *out, enum renounce_who who)
+{
+        layers_add(out, "seccomp", lay_filter(who));
 }

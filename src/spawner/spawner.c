@@ -8,8 +8,10 @@
 #include "spawner/child.h"
 #include "spawner/rlimits.h"
 #include "sandbox/instrument.h"
+#include "sandbox/renounce.h"
 #include "spawner/signals.h"
 #include "wire/channel.h"
+#include "wire/pack.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -28,6 +30,7 @@ struct spawner {
         const struct spawner_class *classes;
         size_t n_classes;
         struct filter filters[PROFILES];
+        struct layers layers;
         uint64_t mapped_bytes;
         pid_t master;
 };
@@ -124,12 +127,35 @@ static int prepare(struct spawner *s)
         return r ? r : rlimits_mapped_bytes(&s->mapped_bytes);
 }
 
+static int pack_layers(struct buf *out, const struct layers *l)
+{
+        struct pack p;
+
+        buf_init(out, 0);
+        pack_init(&p, out);
+        pack_map(&p, (uint32_t)l->n);
+        for (size_t i = 0; i < l->n; i++)
+                pack_entry_text(&p, l->list[i].name, layer_words[l->list[i].state]);
+        return p.error;
+}
+
+/* Its children inherit it, so it is no more than what none of them may do. */
+static void renounce(struct spawner *s)
+{
+        renounce_rights(&s->layers, renounce_jailers_capabilities);
+        renounce_filter(&s->layers, RENOUNCE_STARTERS);
+}
+
 static int announce(struct spawner *s, size_t image_bytes)
 {
         struct wire_spawn_ready ready = {0};
-        int r;
+        CLEANUP(buf_fini) struct buf layers;
+        int r = pack_layers(&layers, &s->layers);
 
+        if (r < 0)
+                return r;
         WIRE_SET(&ready, spawn_ready, image_bytes, image_bytes);
+        WIRE_SET(&ready, spawn_ready, layers, buf_bytes(&layers));
         r = channel_send(&s->channel, WIRE_MESSAGE(spawn_ready), 0, &ready);
         return r ? r : channel_flush(&s->channel);
 }
@@ -251,6 +277,8 @@ int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_c
                 r = receive_setup(&s);
         if (!r)
                 r = prepare(&s);
+        if (!r)
+                renounce(&s);
         if (!r)
                 r = announce(&s, image_bytes ? image_bytes() : 0);
         if (!r)

@@ -1,12 +1,14 @@
 /* The store's life: settle in, open, then batch after batch. */
 #include "store/keeper.h"
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "sandbox/renounce.h"
+#include "store/confine.h"
 #include "store/keeper_private.h"
+#include "wire/pack.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -174,16 +176,33 @@ static int tell_unusable(struct keeper *k, int r)
         return keeper_send(k, WIRE_MESSAGE(store_unusable), 0, &body);
 }
 
-static int tell_opened(struct keeper *k, const struct store_info *info)
+static int pack_layers(struct buf *out, const struct layers *l)
+{
+        struct pack p;
+
+        buf_init(out, 0);
+        pack_init(&p, out);
+        pack_map(&p, (uint32_t)l->n);
+        for (size_t i = 0; i < l->n; i++)
+                pack_entry_text(&p, l->list[i].name, layer_words[l->list[i].state]);
+        return p.error;
+}
+
+static int tell_opened(struct keeper *k, const struct store_info *info, const struct layers *l)
 {
         struct wire_store_opened body = {0};
+        CLEANUP(buf_fini) struct buf layers;
+        int r = pack_layers(&layers, l);
 
+        if (r < 0)
+                return r;
         WIRE_SET(&body, store_opened, last_place, info->last_place);
         WIRE_SET(&body, store_opened, first_place, info->first_place);
         WIRE_SET(&body, store_opened, bytes, info->bytes);
         WIRE_SET(&body, store_opened, version, info->version);
         if (*info->backup)
                 WIRE_SET(&body, store_opened, backup, wire_str(info->backup));
+        WIRE_SET(&body, store_opened, layers, buf_bytes(&layers));
         k->opened = k->available = true;
         return keeper_send(k, WIRE_MESSAGE(store_opened), 0, &body);
 }
@@ -194,6 +213,7 @@ static int on_open(struct keeper *k, uint64_t seq, const union wire_body *body, 
         const char *words = WIRE_MESSAGE(store_open)->fields[WIRE_AT_store_open_engine].words;
         static struct store_info info;
         struct store_config config = {.sync = (enum store_sync)open->sync};
+        struct layers layers = {.n = 0};
         char path[STORE_PATH];
         int r;
 
@@ -205,9 +225,10 @@ static int on_open(struct keeper *k, uint64_t seq, const union wire_body *body, 
         log_set_level((enum log_level)open->log_level);
         k->ops = store_engine(wire_word(words, open->engine));
         r = k->ops->open(&config, &k->store, &info);
-        if (!r)
-                r = renounce_rights();
-        return r ? tell_unusable(k, r) : tell_opened(k, &info);
+        if (r)
+                return tell_unusable(k, r);
+        confine(path, &layers);
+        return tell_opened(k, &info, &layers);
 }
 
 /* ---- the loop ---- */

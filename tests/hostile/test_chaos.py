@@ -159,11 +159,11 @@ def census(daemon):
 
 
 def settled(daemon):
-    """The census of a daemon at rest, where the spawner and the store are the only other children and the asker the only client."""
+    """The census of a daemon at rest, where the starter, the spawner and the store are the only other children and the asker the only client."""
     def at_rest():
         fds, others, clients = census(daemon)
-        return fds if others == 2 and clients == 1 and not daemon.zombies() else None
-    return eventually(at_rest, "nothing but the spawner, the store, the workers and this client is left")
+        return fds if others == 3 and clients == 1 and not daemon.zombies() else None
+    return eventually(at_rest, "nothing but the starter, the spawner, the store, the workers and this client is left")
 
 
 def processes(daemon, *names):

@@ -231,7 +231,7 @@ def a_spawner_killed_while_it_spawns_leaves_no_worker_behind():
 
         def only_known():
             known = {worker.get("pid") for worker in daemon.status()["workers"].values()}
-            helpers = ("poppod-spawner", "poppod-store")
+            helpers = ("poppod-starter", "poppod-spawner", "poppod-store")
             return all(pid in known or name in helpers for pid, (_, name) in descendants(daemon.pid).items())
         eventually(only_known, "no stranger is left")
 

@@ -33,7 +33,7 @@ LIBRARIES = {
 
 # What each built program may be linked with, besides the C library and sanitizers.
 LINKS = {
-    "poppod": {"libev", "libjansson", "libmsgpackc", "libmsgpack-c"},
+    "poppod": {"libev", "libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-spawner": {"libduktape", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-loader": {"libjansson", "libseccomp", "libmsgpackc", "libmsgpack-c"},
     "poppod-http.so": {"libcurl", "libssl", "libcrypto", "libjansson", "libmsgpackc", "libmsgpack-c"},

@@ -15,6 +15,7 @@
 #define EVERYTHING                                                                                           \
         "{\n"                                                                                                \
         "  \"daemon\": {\"socketPath\": \"/tmp/a \\\"b\\\" \\u00e9.sock\", \"socketMode\": \"600\",\n"       \
+        "    \"user\": \"nobody\",\n"                                                                     \
         "    \"allowUids\": [0, 1000, 4294967294], \"allowGids\": [5], \"shutdownTimeout\": \"1m\",\n"       \
         "    \"worker\": {\"minProcesses\": 2, \"maxProcesses\": 8, \"autoScale\": false,\n"                 \
         "      \"scaleUpThreshold\": 1.3, \"scaleDownThreshold\": 0.1, \"scaleCheckInterval\": \"500ms\",\n"  \

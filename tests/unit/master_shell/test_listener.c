@@ -294,32 +294,38 @@ static void test_a_lock_behind_a_symlink_is_not_taken(void **state)
 
 static void expect_notice(const struct sockaddr_un *addr, socklen_t len, const char *env)
 {
-        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+        int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0), notices;
         char text[64] = {0};
 
         assert_int_equal(bind(fd, (const struct sockaddr *)addr, len), 0);
         setenv("NOTIFY_SOCKET", env, 1);
-        assert_int_equal(notify_service("READY=1"), 0);
+        assert_int_equal(notify_open(&notices), 0);
+        assert_int_equal(notify_service(notices, "READY=1"), 0);
         assert_int_equal(recv(fd, text, sizeof(text) - 1, 0), 7);
         assert_string_equal(text, "READY=1");
         close(fd);
+        assert_int_equal(notify_service(notices, "STOPPING=1"), -ECONNREFUSED);
+        close(notices);
 }
 
 static void test_the_service_manager_is_told(void **state)
 {
         struct sockaddr_un addr = address(), hidden = {.sun_family = AF_UNIX};
         char env[64];
+        int none;
 
         (void)state;
         unsetenv("NOTIFY_SOCKET");
-        assert_int_equal(notify_service("READY=1"), 0);
+        assert_int_equal(notify_open(&none), 0);
+        assert_int_equal(none, -1);
+        assert_int_equal(notify_service(none, "READY=1"), 0);
         expect_notice(&addr, sizeof(addr), stage.path);
         snprintf(env, sizeof(env), "@poppo-test-%d", getpid());
         strcpy(hidden.sun_path + 1, env + 1);
         expect_notice(&hidden, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(env)), env);
-        assert_int_equal(notify_service("READY=1"), -ECONNREFUSED);
+        assert_int_equal(notify_open(&none), -ECONNREFUSED);
         setenv("NOTIFY_SOCKET", "relative", 1);
-        assert_int_equal(notify_service("READY=1"), -EINVAL);
+        assert_int_equal(notify_open(&none), -EINVAL);
         unsetenv("NOTIFY_SOCKET");
 }
 
