@@ -57,7 +57,7 @@ int subprocess_take_layers(struct subprocess *h, struct bytes layers, struct wir
         if (buf_append(&h->layers, layers.data, layers.len) < 0)
                 return wire_refuse(why, WIRE_BAD_FRAME, "there is no memory for its layers");
         testimony_layers_text(layers, text, sizeof(text));
-        log_info("isolation", "%s: %s", h->ops->name, text);
+        log_info("rights", "%s: %s", h->ops->name, text);
         return 0;
 }
 

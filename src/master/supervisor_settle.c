@@ -230,7 +230,7 @@ static void tell_layers(const char *role, const struct layers *l)
         char text[256];
 
         layers_text(l, text, sizeof(text));
-        log_info("isolation", "%s: %s", role, text);
+        log_info("rights", "%s: %s", role, text);
 }
 
 void supervisor_tell_rights(const struct supervisor *s)

@@ -178,7 +178,7 @@ def what_holds_is_told_by_role():
             assert set(told["store"].values()) == {"enforced"}, told
         assert told["spawner"]["user"] == told["starter"]["user"] == "absent"
         for role in ROLES:
-            assert [line for line in house.log_lines() if line.get("event") == "isolation" and role in line["message"]], role
+            assert [line for line in house.log_lines() if line.get("event") == "rights" and role in line["message"]], role
         shown = subprocess.run([BUILD / "poppo", "--socket", house.socket, "daemon", "status"], capture_output=True, text=True,
                                check=True).stdout.split("Isolation")[1]
         for role in told:
