@@ -40,7 +40,8 @@ static int layer_rlimits(const struct confinement *c)
         const struct {
                 __rlimit_resource_t resource;
                 rlim_t value;
-        } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}, {RLIMIT_MEMLOCK, 0}, {RLIMIT_NOFILE, FILES_MAX},
+        } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, instrumented() ? RLIM_INFINITY : 0},
+                {RLIMIT_MEMLOCK, 0}, {RLIMIT_NOFILE, FILES_MAX},
                 {RLIMIT_AS, instrumented() ? RLIM_INFINITY : (rlim_t)MEMORY_MIB << 20}};
         int state = instrumented() ? LAYER_PARTIAL : LAYER_ENFORCED;
 
