@@ -49,6 +49,17 @@ static _Noreturn void give_up(const struct init *i, enum jail_word word, int r, 
 
 /* ---- the command ---- */
 
+/* What is called instead of executed keeps the line as its last one, until it has all its layers. */
+static int close_others(struct init *i, int n)
+{
+        if (!i->entry.command->call)
+                return syscall(SYS_close_range, n, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+        if (i->entry.line != n && dup2(i->entry.line, n) < 0)
+                return -errno;
+        i->entry.line = n;
+        return fd_close_from(n + 1, -1);
+}
+
 static int take_descriptors(struct init *i)
 {
         int n = i->entry.command->n_fds;
@@ -61,7 +72,7 @@ static int take_descriptors(struct init *i)
                 if (i->entry.fds[k] < 0 && from != k)
                         close(from);
         }
-        return syscall(SYS_close_range, n, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
+        return close_others(i, n);
 }
 
 static void reset_signals(void)
@@ -124,7 +135,7 @@ static _Noreturn void become_command(struct init *i)
         if (i->entry.jail->spec.filter && (r = filter_load(i->entry.jail->spec.filter)))
                 give_up(i, JAIL_SETUP_FAILED, r, "the system call filter");
         if (c->call) {
-                syscall(SYS_close_range, c->n_fds, UINT_MAX, 0);
+                close(i->entry.line);
                 _exit(c->call(c->arg));
         }
         r = execute(c);
