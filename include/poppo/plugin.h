@@ -32,7 +32,7 @@
  * the profile "js" it computes: no files, no sockets, no threads, no executable memory; and no more memory than
  * daemon.worker.maxMemoryBytes, its stack and some slack. In the profile "http" it may have threads, and connect to any
  * address that the machine reaches: what is refused to an http-request is not refused here. A system call that the profile
- * forbids kills the worker, and the task is told so. A crash, exit() and an endless loop cost the worker and its task, and
+ * forbids kills the worker, and the task is told which. A crash, exit() and an endless loop cost the worker and its task, and
  * nobody else anything. There are no standard streams: use log().
  *
  * Values are MessagePack, nested no deeper than 28. A task arrives as the map that the client handed in, its type included:
@@ -44,7 +44,8 @@
  * until configure() returns, the host for good. What the plugin hands to a function is copied before that returns.
  *
  * Threads and signals. Functions of the host may be called on the main thread only, inside of a call from the host. The host
- * uses the signals SIGRTMAX and SIGRTMAX - 1; a system call that blocks may fail with EINTR because of them. No exception
+ * uses the signals SIGRTMAX and SIGRTMAX - 1; a system call that blocks may fail with EINTR because of them. SIGSYS is the
+ * sandbox's: taking its handler away kills the worker. No exception
  * and no longjmp() may leave a function of the plugin.
  *
  * Versions. POPPO_PLUGIN_ABI changes when something here changes its meaning; a plugin with another one is not loaded. New

@@ -75,6 +75,16 @@ const struct filter_condition filter_conditions[] = {
 
         PASS(PENDING, 1, IS(1, FIONREAD)),
 
+        /* SIGSYS is 31, and the only signal up to 64 with just these five bits. */
+        PASS(HANDLER, 1, {1, SCMP_CMP_MASKED_EQ, UINT64_MAX, 0}),
+        PASS(HANDLER, 1, HAS_NONE(0, 1)),
+        PASS(HANDLER, 1, HAS_NONE(0, 2)),
+        PASS(HANDLER, 1, HAS_NONE(0, 4)),
+        PASS(HANDLER, 1, HAS_NONE(0, 8)),
+        PASS(HANDLER, 1, HAS_NONE(0, 16)),
+        PASS(HANDLER, 1, HAS(0, 32)),
+        PASS(HANDLER, 1, HAS(0, 64)),
+
         PASS(SELF, 1, IS(0, 0)),
 
         PASS(THREAD, 1, {0, SCMP_CMP_MASKED_EQ, ~(uint64_t)OF_A_THREAD, CLONE_THREAD}),

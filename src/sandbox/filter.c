@@ -8,9 +8,15 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+
+/* The kernel has some 470 calls. */
+enum { NUMBERS = 512, X32_BIT = 0x40000000 };
 
 const struct filter_rule filter_rules[] = {
 #define SYSCALL(call, js, http, shell, more, why)                                                            \
@@ -179,11 +185,134 @@ void filter_fini(struct filter *f)
         *f = (struct filter){0};
 }
 
-int filter_load(const struct filter *f)
+/* ---- what becomes of the others ---- */
+
+void filter_instead(struct filter *f, enum filter_instead instead)
+{
+        static const uint32_t answers[] = {[FILTER_TRAPS] = SECCOMP_RET_TRAP,
+                [FILTER_ASKS] = SECCOMP_RET_USER_NOTIF,
+                [FILTER_LEARNS] = SECCOMP_RET_USER_NOTIF};
+
+        f->asks = instead != FILTER_TRAPS;
+        for (unsigned short i = 0; i < f->len; i++) {
+                struct sock_filter *at = &f->code[i];
+                bool ends = at->k == SECCOMP_RET_KILL_PROCESS;
+                bool refuses = (at->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
+
+                if (at->code == (BPF_RET | BPF_K) && (ends || (refuses && instead == FILTER_LEARNS)))
+                        at->k = answers[instead];
+        }
+}
+
+static bool holds(const struct scmp_arg_cmp *test, const struct seccomp_data *call)
+{
+        return (call->args[test->arg] & test->datum_a) == test->datum_b;
+}
+
+static enum filter_action by_arguments(
+        enum filter_action action, const struct seccomp_data *call, enum filter_action rest)
+{
+        for (size_t i = 0; i < filter_n_conditions; i++) {
+                const struct filter_condition *c = &filter_conditions[i];
+                unsigned int n = 0;
+
+                while (c->action == action && n < c->n_tests && holds(&c->tests[n], call))
+                        n++;
+                if (c->action == action && n == c->n_tests)
+                        return c->answer;
+        }
+        return rest;
+}
+
+static const struct filter_rule *rule_of(int number)
+{
+        for (size_t i = 0; number >= 0 && i < filter_n_rules; i++)
+                if (filter_rules[i].number == number)
+                        return &filter_rules[i];
+        return NULL;
+}
+
+static bool is_own_entry(uint32_t arch, int number)
+{
+        return arch == seccomp_arch_native() && !(number & X32_BIT);
+}
+
+enum filter_action filter_verdict(enum profile profile, bool starts, const struct seccomp_data *call)
+{
+        const struct filter_rule *rule = rule_of(call->nr);
+        enum filter_action rest = filter_rest(profile),
+                           action = rule ? filter_answer(rule, profile, starts) : rest;
+
+        if (!is_own_entry(call->arch, call->nr))
+                return FILTER_KILL;
+        return action > FILTER_ALLOW && action < FILTER_REFUSE ? by_arguments(action, call, rest) : action;
+}
+
+/* ---- names ---- */
+
+static char names[NUMBERS][FILTER_CALL_NAME];
+
+void filter_prepare_names(void)
+{
+        for (int i = 0; i < NUMBERS; i++) {
+                char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, i);
+
+                if (name)
+                        snprintf(names[i], sizeof(names[i]), "%s", name);
+                free(name);
+        }
+}
+
+/* No snprintf() here: a signal handler calls this. */
+static void append(char name[static FILTER_CALL_NAME], const char *text)
+{
+        size_t len = strlen(name), room = FILTER_CALL_NAME - 1 - len, n = strlen(text);
+
+        memcpy(name + len, text, n < room ? n : room);
+        name[len + (n < room ? n : room)] = '\0';
+}
+
+static void append_number(char name[static FILTER_CALL_NAME], unsigned int number)
+{
+        char digits[12] = "", *at = digits + sizeof(digits) - 1;
+
+        do
+                *--at = (char)('0' + number % 10);
+        while (number /= 10);
+        append(name, at);
+}
+
+void filter_name_call(uint32_t arch, int number, char name[static FILTER_CALL_NAME])
+{
+        const struct filter_rule *rule = rule_of(number);
+
+        name[0] = '\0';
+        if (is_own_entry(arch, number) && rule)
+                return append(name, rule->name);
+        if (is_own_entry(arch, number) && number >= 0 && number < NUMBERS && *names[number])
+                return append(name, names[number]);
+        append(name, "number ");
+        append_number(name, (unsigned int)(number & ~X32_BIT));
+        if (!is_own_entry(arch, number))
+                append(name, arch == seccomp_arch_native() ? " of x32" : " of another architecture");
+}
+
+/* ---- into the kernel ---- */
+
+static int load(const struct filter *f, unsigned int flags)
 {
         struct sock_fprog program = {.len = f->len, .filter = f->code};
+        long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
 
-        if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-                return error_origin(-errno);
-        return 0;
+        return r < 0 ? error_origin(-errno) : (int)r;
+}
+
+int filter_load(const struct filter *f)
+{
+        return load(f, 0);
+}
+
+int filter_load_listening(const struct filter *f)
+{
+        return load(f, SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }

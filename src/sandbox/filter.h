@@ -7,8 +7,10 @@
 #include "sandbox/profile.h"
 
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* From the mildest to the strictest. Those between ALLOW and REFUSE look at the arguments. */
 enum filter_action {
@@ -25,6 +27,7 @@ enum filter_action {
         FILTER_PAIR,
         FILTER_FLAGS,
         FILTER_PENDING,
+        FILTER_HANDLER,
         FILTER_SELF,
         FILTER_THREAD,
         FILTER_REFUSE,
@@ -48,6 +51,15 @@ extern const size_t filter_n_rules;
 struct filter {
         struct sock_filter *code;
         unsigned short len; /* instructions */
+        bool asks;          /* whoever loads it gets a listener, who must be there */
+};
+
+/* Instead of the kernel's killing. */
+enum filter_instead {
+        FILTER_TRAPS, /* SIGSYS, which a handler may catch; siginfo says which call it was. The call is not
+                         made */
+        FILTER_ASKS,  /* the caller waits, and a listener decides */
+        FILTER_LEARNS /* the same, also where the table refuses */
 };
 
 /* What a call without a row gets. */
@@ -66,5 +78,19 @@ int filter_build_list(struct filter *f, const struct filter_call *calls, size_t 
 int filter_build_refusing(struct filter *f, const int *calls, size_t n);
 void filter_fini(struct filter *f);
 
+/* Before it is loaded. */
+void filter_instead(struct filter *f, enum filter_instead instead);
+
+/* What the profile answers to such a call: ALLOW, REFUSE, ABSENT or KILL. */
+enum filter_action filter_verdict(enum profile profile, bool starts, const struct seccomp_data *call);
+
+enum { FILTER_CALL_NAME = 48 };
+/* Once, where memory may be had: the names of calls without a row. */
+void filter_prepare_names(void);
+/* The call's name; a number where it has none. In a signal handler as well. */
+void filter_name_call(uint32_t arch, int number, char name[static FILTER_CALL_NAME]);
+
 /* For this process and all that descends from it, for good. Needs no_new_privs. */
 int filter_load(const struct filter *f);
+/* The same for one that asks: its listener, close-on-exec. */
+int filter_load_listening(const struct filter *f);

@@ -293,8 +293,10 @@ static void read_reports(int line, struct jail_end *end)
         while (recv(line, &r, sizeof(r), MSG_DONTWAIT) == sizeof(r)) {
                 if (r.word > JAIL_ENDED)
                         return;
-                if (r.word == JAIL_ENDED)
+                if (r.word == JAIL_ENDED) {
                         end->status = r.value;
+                        snprintf(end->denied, sizeof(end->denied), "%.*s", JAIL_WHAT - 1, r.what);
+                }
                 /* The first one counts: what could not be run ends as well. */
                 if (end->how != JAIL_UNKNOWN)
                         continue;

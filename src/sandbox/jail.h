@@ -33,7 +33,8 @@ enum { JAIL_FDS_MAX = 8, JAIL_PATHS_MAX = 64, JAIL_FAULT = 192, JAIL_WHAT = 48 }
 
 /* What all trees of a jailer have in common. A limit of 0 is no limit. */
 struct jail_spec {
-        const struct filter *filter; /* NULL: none can be had; the probe then says so */
+        const struct filter *filter; /* NULL: none can be had; the probe then says so. One that asks is answered by the
+                                        tree's init: it kills, and the end says for which call */
         const char *const
                 *paths; /* absolute, ends with NULL; what is there is seen at the same place, read-only */
         bool network;   /* the machine's own */
@@ -98,6 +99,9 @@ struct jail_end {
         enum { JAIL_RAN, JAIL_NOT_STARTED, JAIL_NOT_FOUND, JAIL_UNKNOWN } how;
         int error; /* negative. NOT_STARTED: of what; NOT_FOUND: of running the executable */
         char what[JAIL_WHAT];
+        /* The system call for which its filter asked, and for which its init killed it; empty: none. A command that ended so
+         * has the status of one that the kernel ended by SIGSYS. */
+        char denied[FILTER_CALL_NAME];
         int status;         /* the command's, as from waitpid() */
         struct rusage used; /* by the whole tree, as far as its init could wait for it; ru_maxrss: the largest
                                process */

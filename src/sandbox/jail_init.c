@@ -5,6 +5,7 @@
  */
 #include "sandbox/jail_private.h"
 #include "sandbox/landlock.h"
+#include "sandbox/listener.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -26,11 +27,15 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { NOT_FOUND = 127, NOT_RUN = 126 };
+/* Descriptors from KEPT_FD on are this file's. */
+enum { NOT_FOUND = 127, NOT_RUN = 126, KEPT_FD = 128 };
 
 struct init {
         struct jail_entry entry;
         int signals;
+        int ask[2]; /* the way of the filter's listener to here; -1: the filter does not ask */
+        int listener;
+        char denied[FILTER_CALL_NAME];
 };
 
 static void report(const struct init *i, enum jail_word word, int value, const char *what)
@@ -49,15 +54,17 @@ static _Noreturn void give_up(const struct init *i, enum jail_word word, int r, 
 
 /* ---- the command ---- */
 
-/* What is called instead of executed keeps the line as its last one, until it has all its layers. */
+/* What is called instead of executed keeps only what it needs until it has all its layers. */
 static int close_others(struct init *i, int n)
 {
+        int *needed[] = {&i->entry.line, &i->ask[1]}, first = 2 * KEPT_FD, at = first;
+
         if (!i->entry.command->call)
                 return syscall(SYS_close_range, n, UINT_MAX, CLOSE_RANGE_CLOEXEC) < 0 ? -errno : 0;
-        if (i->entry.line != n && dup2(i->entry.line, n) < 0)
-                return -errno;
-        i->entry.line = n;
-        return fd_close_from(n + 1, -1);
+        for (size_t k = 0; k < sizeof(needed) / sizeof(needed[0]); k++, at++)
+                if (*needed[k] >= 0 && (*needed[k] = fcntl(*needed[k], F_DUPFD, at)) != at)
+                        return -EMFILE;
+        return syscall(SYS_close_range, n, first - 1, 0) < 0 ? -errno : fd_close_from(at, -1);
 }
 
 static int take_descriptors(struct init *i)
@@ -115,6 +122,27 @@ static int execute(const struct jail_command *c)
         return r;
 }
 
+/* From now on this process waits for init where the table says KILL. */
+static int load_asking(const struct init *i, const struct filter *f)
+{
+        int listener = filter_load_listening(f), r;
+
+        if (listener < 0)
+                return listener;
+        r = listener_send(i->ask[1], listener);
+        close(listener);
+        return r;
+}
+
+static int load(const struct init *i)
+{
+        const struct filter *f = i->entry.jail->spec.filter;
+
+        if (!f)
+                return 0;
+        return f->asks ? load_asking(i, f) : filter_load(f);
+}
+
 static _Noreturn void become_command(struct init *i)
 {
         const struct jail_command *c = i->entry.command;
@@ -132,10 +160,12 @@ static _Noreturn void become_command(struct init *i)
                 give_up(i, JAIL_SETUP_FAILED, r, "the command's limits");
         /* What a kernel cannot give, the probe has told. */
         landlock_confine_sockets();
-        if (i->entry.jail->spec.filter && (r = filter_load(i->entry.jail->spec.filter)))
+        r = load(i);
+        if (r)
                 give_up(i, JAIL_SETUP_FAILED, r, "the system call filter");
         if (c->call) {
                 close(i->entry.line);
+                cleanup_close(&i->ask[1]);
                 _exit(c->call(c->arg));
         }
         r = execute(c);
@@ -181,19 +211,55 @@ static bool reap(pid_t command, int *status)
         return ended;
 }
 
-static void wait_for(const struct init *i, pid_t command, int *status)
+static void forget(int *fd)
 {
-        struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->entry.line, .events = POLLIN}};
+        cleanup_close(fd);
+        *fd = -1;
+}
+
+/* The caller waits in the call, so that its number is nobody else's. The first one is told: where filters
+ * ask, nothing can be started that would go on. */
+static void deny(struct init *i)
+{
+        struct seccomp_notif call;
+
+        if (listener_next(i->listener, &call) || !listener_waits(i->listener, &call))
+                return;
+        if (!*i->denied)
+                filter_name_call(call.data.arch, call.data.nr, i->denied);
+        kill((pid_t)call.pid, SIGKILL);
+}
+
+static void hear_filter(struct init *i, short events)
+{
+        if (i->listener < 0) {
+                i->listener = listener_receive(i->ask[0]);
+                if (i->listener != -EAGAIN)
+                        forget(&i->ask[0]);
+        } else if (events & POLLIN) {
+                deny(i);
+        } else if (events) {
+                forget(&i->listener);
+        }
+}
+
+static void wait_for(struct init *i, pid_t command, int *status)
+{
+        struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->entry.line, .events = POLLIN},
+                {.events = POLLIN}};
 
         while (!reap(command, status)) {
                 struct signalfd_siginfo info;
 
-                if (poll(fds, 2, -1) < 0 && errno != EINTR)
+                fds[2].fd = i->listener >= 0 ? i->listener : i->ask[0];
+                if (poll(fds, 3, -1) < 0 && errno != EINTR)
                         return;
                 while (read(i->signals, &info, sizeof(info)) > 0) {
                 }
                 if (fds[1].revents)
                         return;
+                if (fds[2].revents)
+                        hear_filter(i, fds[2].revents);
         }
 }
 
@@ -208,10 +274,36 @@ static void end_all(pid_t command, int *status)
                         *status = s;
 }
 
+static int open_way_of_listener(struct init *i)
+{
+        const struct filter *f = i->entry.jail->spec.filter;
+
+        if (!f || !f->asks)
+                return 0;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, i->ask) < 0)
+                return -errno;
+        /* Out of the way of what the command is given. */
+        for (int k = 0; k < 2; k++) {
+                int low = i->ask[k];
+
+                i->ask[k] = fcntl(low, F_DUPFD_CLOEXEC, KEPT_FD);
+                close(low);
+        }
+        return i->ask[0] < 0 || i->ask[1] < 0 ? -EMFILE : 0;
+}
+
+/* As if the kernel had ended it: that init did is only the way to the call's name. */
+static int told(const struct init *i, int status)
+{
+        return *i->denied && WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL ? SIGSYS : status;
+}
+
 _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line)
 {
         struct init i = {
-                .entry = {.jail = t->jail, .command = c, .disk = t->disk, .net = t->jail->net, .line = line}};
+                .entry = {.jail = t->jail, .command = c, .disk = t->disk, .net = t->jail->net, .line = line},
+                .ask = {-1, -1},
+                .listener = -1};
         const char *what = "waiting for children";
         int status = SIGKILL, r;
         pid_t command;
@@ -221,6 +313,8 @@ _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_comman
         r = jail_enter(&i.entry, &what);
         if (!r)
                 r = watch_children(&i);
+        if (!r)
+                r = open_way_of_listener(&i);
         if (r)
                 give_up(&i, JAIL_SETUP_FAILED, r, what);
         command = start_command(&i);
@@ -228,8 +322,9 @@ _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_comman
                 give_up(&i, JAIL_SETUP_FAILED, -errno, "a process for the command");
         for (int k = 0; k < c->n_fds; k++)
                 cleanup_close(&i.entry.fds[k]);
+        forget(&i.ask[1]);
         wait_for(&i, command, &status);
         end_all(command, &status);
-        report(&i, JAIL_ENDED, status, "");
+        report(&i, JAIL_ENDED, told(&i, status), i.denied);
         _exit(0);
 }

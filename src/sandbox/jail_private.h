@@ -8,7 +8,7 @@ enum jail_word { JAIL_SETUP_FAILED, JAIL_EXEC_FAILED, JAIL_ENDED };
 struct jail_report {
         enum jail_word word;
         int value;            /* -errno, or the status */
-        char what[JAIL_WHAT]; /* failed */
+        char what[JAIL_WHAT]; /* failed; of an end: the call that was denied */
 };
 
 /* Writes jail.fault and returns r. */

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "sandbox/instrument.h"
 #include "sandbox/landlock.h"
+#include "spawner/denial.h"
 #include "spawner/rlimits.h"
 #include "wire/pack.h"
 
@@ -152,7 +153,11 @@ static bool (*const filter_probes[PROFILES])(void) = {
 
 static int layer_seccomp(const struct lockdown *l)
 {
-        if (instrumented() || !forget_read_implies_exec() || filter_load(l->filter) < 0)
+        if (instrumented() || !forget_read_implies_exec())
+                return LAYER_ABSENT;
+        /* Without it the filter ends this process just as well. */
+        (void)denial_prepare(LOCKDOWN_CHANNEL_FD);
+        if (filter_load(l->filter) < 0)
                 return LAYER_ABSENT;
         return filter_probes[l->profile] && filter_probes[l->profile]() ? LAYER_ENFORCED : LAYER_PARTIAL;
 }

@@ -89,7 +89,12 @@ static int receive_setup(struct spawner *s)
 /* Under such a tool no child loads it, and valgrind does not even let it be built. */
 static int prepare_filter(struct spawner *s, enum profile profile)
 {
-        return instrumented() || s->filters[profile].code ? 0 : filter_build(&s->filters[profile], profile, false);
+        struct filter *f = &s->filters[profile];
+        int r = instrumented() || f->code ? 0 : filter_build(f, profile, false);
+
+        if (!r)
+                filter_instead(f, FILTER_TRAPS);
+        return r;
 }
 
 static int prepare_filters(struct spawner *s, const struct spawner_class *class)
@@ -122,6 +127,7 @@ static int prepare(struct spawner *s)
 {
         int r = 0;
 
+        filter_prepare_names();
         for (size_t i = 0; !r && i < s->n_classes; i++)
                 r = prepare_class(s, &s->classes[i]);
         return r ? r : rlimits_mapped_bytes(&s->mapped_bytes);

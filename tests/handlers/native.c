@@ -106,9 +106,9 @@ static void send_tkill(struct attack *a, pid_t pid)
 
 static void queue_signal(struct attack *a, pid_t pid)
 {
-        union sigval value = {0};
+        siginfo_t info = {.si_signo = SIGKILL, .si_code = SI_QUEUE};
 
-        note(a, sigqueue(pid, SIGKILL, value));
+        note(a, syscall(SYS_rt_sigqueueinfo, pid, SIGKILL, &info));
 }
 
 static void take_pidfd(struct attack *a, pid_t pid)
@@ -203,6 +203,21 @@ static void make_namespace(struct attack *a)
 static void leave_root(struct attack *a)
 {
         note(a, chroot("/task"));
+}
+
+static void call_x32(struct attack *a)
+{
+        note(a, syscall(0x40000000L + SYS_getpid));
+}
+
+static void call_unknown(struct attack *a)
+{
+        note(a, syscall(4711));
+}
+
+static void call_without_a_row(struct attack *a)
+{
+        note(a, syscall(SYS_io_uring_setup, 1, NULL));
 }
 
 /* ---- staying ---- */
@@ -320,6 +335,9 @@ static const struct {
         {.name = "privileges", .once = forget_no_new_privs},
         {.name = "namespace", .once = make_namespace},
         {.name = "chroot", .once = leave_root},
+        {.name = "x32", .once = call_x32},
+        {.name = "unknown", .once = call_unknown},
+        {.name = "without-a-row", .once = call_without_a_row},
         {.name = "stay", .once = stay},
         {.name = "search", .once = search},
         {.name = "keep", .once = keep_needle},

@@ -79,10 +79,12 @@ def assert_unharmed(daemon, client, before):
 
 
 def check(name, how, record):
-    """A denied call ends the worker, or every single call fails."""
+    """A denied call ends the worker, which says its name, or every single call fails."""
     profile = CLASSES[name]
     if how not in ANSWERED[profile]:
-        error_of(record, "SYSCALL_DENIED")
+        who = "program" if name.startswith("program") else "worker"
+        assert error_of(record, "SYSCALL_DENIED") == \
+            f"the {who} made a system call that its sandbox forbids: {ATTACKS[how]}", (name, how, record)
         return
     results = value_of(record)
     assert results and all(result < 0 for result in results), (name, how, results)
@@ -109,6 +111,28 @@ def no_other_process_can_be_looked_into_changed_signalled_or_slowed_down(daemon)
                 check(name, how, attack(client, name, how, pids=pids, path=str(daemon.config)))
             assert_unharmed(daemon, client, before)
         note(f"{len(pids)} victims, {len(ATTACKS)} attacks, {len(CLASSES)} classes")
+
+
+@case
+def the_call_that_ended_a_task_is_told_by_name_wherever_one_asks(daemon):
+    unless_sanitized()
+    with daemon.client() as client:
+        for name, profile in CLASSES.items():
+            for how, call in (("x32", "number 39 of x32"), ("unknown", "number 4711"), ("without-a-row", "io_uring_setup")):
+                record = attack(client, name, how)
+                if profile == "shell" and how != "x32":
+                    assert value_of(record) == [-errno.ENOSYS], record
+                    continue
+                # Under the profile shell the kernel alone ends it, since its parent may be anybody.
+                text = "forbids" if profile == "shell" else f"forbids: {call}"
+                assert error_of(record, "SYSCALL_DENIED").endswith(text), record
+                why = client.call("why", id=record["id"])
+                assert text in why["message"] and "SYSCALL_DENIED" in why["message"], why
+        ends = "import ctypes; ctypes.CDLL(None).syscall({})"
+        for number in ("169, 0, 0, 0, 0", "0x40000027"):
+            record = client.run({"type": "shell-command", "argv": ["/usr/bin/python3", "-c", ends.format(number)]})
+            message = error_of(record, "SYSCALL_DENIED")
+            assert " reboot" in message and message.endswith("or any of another architecture"), message
 
 
 @case

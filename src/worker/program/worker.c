@@ -61,6 +61,9 @@ int worker_program_prepare(const struct wire_spawn_setup *s)
         setup = *s;
         for (int p = 0; !r && !RUNNING_ON_VALGRIND && p < PROFILES; p++)
                 r = filter_build(&filters[p], (enum profile)p, p != PROFILE_SHELL);
+        /* Who ends for a call that it does not know of wants to know which. */
+        filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
+        filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
         return r;
 }
 
@@ -240,12 +243,12 @@ static _Noreturn void die_of(int sig)
 }
 
 /* What it left in its standard error is worth a word when it has failed. */
-static _Noreturn void end_like(int status)
+static _Noreturn void end_like(int status, const char *denied)
 {
         const char *text = tail_text(&worker.tail);
 
-        if (status && *text)
-                say_failed("%s", text);
+        if (status && (*denied || *text))
+                say_failed("%s%s%s", denied, *denied && *text ? "; " : "", text);
         if (WIFSIGNALED(status))
                 die_of(WTERMSIG(status));
         _exit(WEXITSTATUS(status));
@@ -255,7 +258,7 @@ static _Noreturn void end(const struct jail_end *how)
 {
         switch (how->how) {
         case JAIL_RAN:
-                end_like(how->status);
+                end_like(how->status, how->denied);
         case JAIL_NOT_FOUND:
                 say_failed("%s cannot be executed: %s", worker.launch.argv[0], error_text(how->error));
                 break;
@@ -264,7 +267,7 @@ static _Noreturn void end(const struct jail_end *how)
                 break;
         case JAIL_UNKNOWN:
                 /* Its init was killed, and took everything along. */
-                end_like(SIGKILL);
+                end_like(SIGKILL, "");
         }
         _exit(WORKER_EXIT_HANDLER);
 }

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/wait.h>
 
 /* How long a tree's init may take to end it in its own way, which counts what was used. */
@@ -177,13 +178,26 @@ static void judge_stopped(const struct run *r, struct outcome *out)
                 outcome_fail(out, r->stopped, "the task was cancelled");
 }
 
+/* The kernel does not say which one it was; there are few that end a command. */
+static void judge_denied(const struct run *r, struct outcome *out)
+{
+        char calls[200] = "";
+
+        for (size_t i = 0; i < filter_n_rules; i++)
+                if (filter_rules[i].action[PROFILE_SHELL] == FILTER_KILL)
+                        snprintf(calls + strlen(calls), sizeof(calls) - strlen(calls), "%s%s",
+                                *calls ? ", " : "", filter_rules[i].name);
+        outcome_fail(out, WIRE_SYSCALL_DENIED,
+                "%s made a system call that its sandbox forbids: one of %s, or any of another architecture",
+                r->name, calls);
+}
+
 static void judge_signal(const struct run *r, int number, struct outcome *out)
 {
         const char *name = sigabbrev_np(number);
 
         if (number == SIGSYS)
-                outcome_fail(
-                        out, WIRE_SYSCALL_DENIED, "%s made a system call that its sandbox forbids", r->name);
+                judge_denied(r, out);
         else if (number == SIGXCPU)
                 outcome_fail(out, WIRE_CPU_LIMIT, "%s used more CPU time than it may", r->name);
         else

@@ -84,6 +84,9 @@ static void probe(enum profile profile)
         memset(shared, 0, sizeof(*shared));
         shared->profile = profile;
         assert_int_equal(filter_build(&filter, profile, profile != PROFILE_SHELL), 0);
+        /* As for the operator's programs. */
+        if (profile != PROFILE_SHELL)
+                filter_instead(&filter, FILTER_ASKS);
         v->spec.filter = &filter;
         v->opened = try_all;
         visit_run(v);

@@ -43,6 +43,7 @@ static const __u64 passing[FILTER_ACTIONS][6] = {
         [FILTER_PAIR] = {AF_UNIX, SOCK_STREAM, 0, REST},
         [FILTER_FLAGS] = {NOTHING, 1, NOTHING, REST},
         [FILTER_PENDING] = {NOTHING, FIONREAD, NOTHING, REST},
+        [FILTER_HANDLER] = {SIGUSR1, NOTHING, NOTHING, REST},
         [FILTER_SELF] = {0, NOTHING, 0, 0, NOTHING, NOTHING},
         /* A thread with such a TLS cannot be made. */
         [FILTER_THREAD] = {CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SETTLS,

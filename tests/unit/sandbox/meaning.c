@@ -83,6 +83,13 @@ static bool is_usual_persona(const __u64 *a)
                p == 0xffffffff;
 }
 
+static bool leaves_sigsys(const __u64 *a)
+{
+        uint32_t bits = (uint32_t)a[0];
+
+        return !a[1] || (bits & 31) != 31 || (bits & 96);
+}
+
 enum filter_action filter_meaning(enum filter_action action, const __u64 a[6], enum filter_action rest)
 {
         switch (action) {
@@ -104,6 +111,8 @@ enum filter_action filter_meaning(enum filter_action action, const __u64 a[6], e
                 return is_flags(a) ? FILTER_ALLOW : rest;
         case FILTER_PENDING:
                 return (uint32_t)a[1] == FIONREAD ? FILTER_ALLOW : rest;
+        case FILTER_HANDLER:
+                return leaves_sigsys(a) ? FILTER_ALLOW : rest;
         case FILTER_SELF:
                 return (uint32_t)a[0] ? rest : FILTER_ALLOW;
         case FILTER_THREAD:

@@ -106,7 +106,7 @@ static uint32_t expected(enum filter_action action, const __u64 *args, enum filt
 }
 
 /* Arguments that some row may care for, each also with rubbish in the half that the kernel does not look at. */
-static const uint64_t interesting[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 25, 41, 132, 262, O_CREAT, O_TRUNC | O_WRONLY,
+static const uint64_t interesting[] = {0, 1, 2, 3, 4, 5, 6, 10, 11, 16, 17, 25, SIGSYS, 41, 63, 95, 132, 262, O_CREAT, O_TRUNC | O_WRONLY,
         O_PATH, O_RDWR | O_CLOEXEC, O_CLOEXEC, SOCK_STREAM | SOCK_CLOEXEC, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
         SOCK_RAW | SOCK_NONBLOCK, F_SETOWN, F_SETSIG, F_DUPFD_CLOEXEC, FIONREAD, TIOCSTI, TIOCLINUX, TIOCSETD, TIOCSCTTY,
         TCGETS, FIONBIO, SIOCATMARK, TIOCGPTN, SIGCHLD, CLONE_NEWUSER | SIGCHLD, CLONE_NEWNS | CLONE_NEWPID, CLONE_NEWNET,

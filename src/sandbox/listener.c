@@ -1,0 +1,69 @@
+/* The kernel's structures may be larger than those of the header: only what is older than any such kernel is
+ * used. */
+#include "sandbox/listener.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+union control {
+        struct cmsghdr head;
+        char room[CMSG_SPACE(sizeof(int))];
+};
+
+int listener_send(int to, int listener)
+{
+        union control control = {.head = {.cmsg_level = SOL_SOCKET,
+                                         .cmsg_type = SCM_RIGHTS,
+                                         .cmsg_len = CMSG_LEN(sizeof(int))}};
+        struct iovec iov = {.iov_base = (char[]){0}, .iov_len = 1};
+        struct msghdr msg = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+
+        memcpy(CMSG_DATA(&control.head), &listener, sizeof(listener));
+        return sendmsg(to, &msg, MSG_NOSIGNAL) < 0 ? error_origin(-errno) : 0;
+}
+
+int listener_receive(int from)
+{
+        union control control;
+        char byte;
+        struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+        struct msghdr msg = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+        ssize_t n = recvmsg(from, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+        int fd;
+
+        if (n < 0)
+                return -errno;
+        if (!head || head->cmsg_type != SCM_RIGHTS || head->cmsg_len != CMSG_LEN(sizeof(fd)))
+                return -EPIPE;
+        memcpy(&fd, CMSG_DATA(head), sizeof(fd));
+        return fd;
+}
+
+int listener_next(int listener, struct seccomp_notif *call)
+{
+        memset(call, 0, sizeof(*call));
+        if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, call) == 0)
+                return 0;
+        return errno == ENOENT || errno == EINTR ? 1 : error_origin(-errno);
+}
+
+bool listener_waits(int listener, const struct seccomp_notif *call)
+{
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &call->id) == 0;
+}
+
+int listener_let(int listener, const struct seccomp_notif *call)
+{
+        struct seccomp_notif_resp answer = {.id = call->id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+
+        return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) < 0 && errno != ENOENT
+                       ? error_origin(-errno)
+                       : 0;
+}
