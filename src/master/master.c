@@ -334,7 +334,7 @@ static int start_parts(struct supervisor *s)
                 return error_origin(-E2BIG);
         dispatch_init(&s->dispatch, &s->loop, &s->scheduler, &s->registry, &s->pool, &dispatch_ops);
         loader_link_init(&s->loader, &s->loop, &s->starter, w, &worker_loader_ops);
-        pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, &pool_ops);
+        pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, s->processors, &pool_ops);
         s->pool.loader = &s->loader;
         supervisor_apply(s);
         supervisor_apply_projects(s, NULL);

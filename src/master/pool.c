@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 
 enum { REPLY_SLACK = 128 * 1024 };
 
@@ -466,13 +465,13 @@ void pool_spawner_lost(struct pool *p)
 /* ---- life ---- */
 
 int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
-        const struct task_types *types, const struct config *config, const struct pool_ops *ops)
+        const struct task_types *types, const struct config *config, int processors, const struct pool_ops *ops)
 {
         *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .types = types, .ops = ops,
                 .config = &config->daemon.worker};
         list_init(&p->workers);
         srand48((long)clock_now());
-        p->processors = get_nprocs_conf();
+        p->processors = processors;
         loop_alarm_init(&p->wake);
         p->max_result_bytes = (uint64_t)config->queue.max_result_bytes;
         p->max_reply_bytes = p->max_result_bytes + POOL_LOG_BYTES + REPLY_SLACK;

@@ -70,7 +70,7 @@ struct pool {
 };
 
 int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, struct spawner_link *spawner,
-        const struct task_types *types, const struct config *config, const struct pool_ops *ops);
+        const struct task_types *types, const struct config *config, int processors, const struct pool_ops *ops);
 /* Every worker is gone by then. */
 void pool_fini(struct pool *p);
 

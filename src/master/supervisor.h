@@ -55,6 +55,7 @@ struct supervisor {
         int state_lock_fd, log_fd, notify_fd, children_fd;
         struct identity user;  /* who the master and its helpers become; only where becomes */
         bool becomes;
+        int processors; /* of the machine */
         struct layers layers; /* what holds around the master */
         int exit_status;
         char socket_path[108];

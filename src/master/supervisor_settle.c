@@ -22,7 +22,9 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 static int refuse_second(const char *what, const char *path, pid_t owner)
@@ -118,13 +120,16 @@ static int start_starter(struct supervisor *s)
         return r < 0 ? supervisor_refuse("the process that starts helpers", "", r) : 0;
 }
 
-static int open_channels(struct supervisor *s)
+/* What it would not be shown later. */
+static int look_around(struct supervisor *s)
 {
         int r = notify_open(&s->notify_fd);
 
         if (r < 0)
                 log_warn("ready", "the service manager cannot be told: %s", error_text(r));
         s->children_fd = strangers_open_list();
+        s->processors = get_nprocs_conf();
+        tzset();
         return 0;
 }
 
@@ -213,7 +218,7 @@ int supervisor_settle_in(struct supervisor *s, void (*tick)(struct loop *),
 {
         static int (*const before[])(struct supervisor *) = {
                 find_user, open_log, choose_socket, lock_state, raise_nofile, start_starter, NULL};
-        static int (*const after[])(struct supervisor *) = {open_channels, hand_over, renounce, NULL};
+        static int (*const after[])(struct supervisor *) = {look_around, hand_over, renounce, NULL};
         int r = take_steps(s, before);
 
         if (!r)

@@ -4,6 +4,7 @@ and the configuration are opened again, and the end is an end."""
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import stat
@@ -11,6 +12,7 @@ import subprocess
 import time
 
 from harness import BUILD, Daemon, descendants, eventually, runner_of
+from strace import needed
 from tap import Skip, case, run
 
 USER = 54321  # nobody has an entry for it
@@ -186,6 +188,37 @@ def what_holds_is_told_by_role():
 
 
 # ---- what goes on as before ----
+
+@case
+def the_master_asks_for_nothing_that_it_gave_up():
+    """It would get a no for an answer, and do without in silence."""
+    needed()
+    if SANITIZED:
+        raise Skip("a sanitizer's runtime asks for more, and nothing is refused")
+    house = House(USER, projects={"p": {"caFile": "/etc/ssl/certs/ca-certificates.crt"}})
+    house.socket = str(house.dir / "made" / "poppo.sock")  # its directory is made, and given away
+    trace = house.dir / "trace"
+    house.wrapper = ["strace", "-D", "-o", str(trace), "-e", "status=failed"]
+    with house, house.client() as client:
+        house.works(client)
+        assert client.run({"type": "http-request", "url": "http://127.0.0.1:9/"}, projectId="p")["state"] == "failed"
+        client.call("cancel", id=client.submit({"type": "execute-code", "code": FOREVER}, timeout=0))
+        for sig in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGTTIN, signal.SIGTTOU):
+            os.kill(house.pid, sig)
+        for role in ("spawner", "loader", "store"):
+            old = house.roles()[role]
+            house.strike(old)
+            eventually(lambda: house.roles().get(role, old) != old, f"another {role} is there")
+            house.works(client)
+        for op in ("stats", "status", "list", "project-usage", "store-stats", "store-compact", "drain"):
+            client.call(op)
+        house.stop()
+        refused = [line for line in trace.read_text().splitlines() if re.search(r"= -1 (ENOSYS|EACCES|EPERM) ", line)]
+        probes = [i for i, line in enumerate(refused) if line.startswith("socket(")]
+        assert len(probes) == 1, refused
+        assert not refused[probes[0] + 1:], refused[probes[0] + 1:]
+
+
 
 @case
 def helpers_die_and_come_back():

@@ -140,15 +140,14 @@ class Struggle:
 
 
 def at_rest(daemon):
-    """(descriptors beyond those of workers, kernel's count of clients) when nothing runs; None before that."""
+    """Descriptors beyond those of workers, when nothing runs and no worker comes or goes; None before that."""
     with daemon.client() as client:
         status = client.call("status")
     if status["totals"]["busy"] or status["totals"]["queued"] or status["totals"]["delayed"] or status["daemon"]["clients"] != 1:
         return None
-    if daemon.zombies():
+    if daemon.zombies() or any(worker["state"] not in ("idle", "standby") for worker in status["workers"].values()):
         return None
-    attached = [worker for worker in status["workers"].values() if worker.get("pid")]
-    return daemon.fds() - 2 * len(attached) if len(attached) == len(status["workers"]) else None
+    return daemon.fds() - 2 * len(status["workers"])
 
 
 def starts(status):
