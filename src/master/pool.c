@@ -160,7 +160,7 @@ static void start_succeeded(struct pool *p, enum task_class class)
         scheduler_hold_class(p->scheduler, class, false);
 }
 
-void pool_worker_layers(struct worker *w, struct bytes layers)
+void pool_worker_layers(struct worker *w, struct bytes layers, bool fresh)
 {
         struct pool *p = w->pool;
         enum task_class class = (enum task_class)w->class;
@@ -168,10 +168,12 @@ void pool_worker_layers(struct worker *w, struct bytes layers)
 
         if (!p->ops->judge_layers(p, w, layers, text))
                 return;
+        snprintf(w->last_words, sizeof(w->last_words), "%s", text);
+        if (!fresh)
+                return worker_kill(w, WIRE_WORKER_CRASHED, "too little holds around it");
         if (breaker_bar(&p->breakers[class], text))
                 log_error("isolation", "%s tasks are refused: %s", task_types_class_name(p->types, class), text);
         scheduler_hold_class(p->scheduler, class, true);
-        snprintf(w->last_words, sizeof(w->last_words), "%s", text);
         worker_kill(w, WIRE_WORKER_CRASHED, "too little holds around it");
         p->ops->on_class_barred(p, class, p->breakers[class].reason);
 }

@@ -114,8 +114,8 @@ void pool_spawner_silent(struct worker *w);
 /* It was killed or shall go: no task may be sent to it any more, and its place is free. */
 void pool_worker_condemned(struct worker *w);
 void pool_worker_ready(struct worker *w);
-/* What it says holds around it. Where that is too little it is killed, and its class barred. */
-void pool_worker_layers(struct worker *w, struct bytes layers);
+/* What it says holds around it. Where that is too little it is killed; and its class is barred, if it is fresh. */
+void pool_worker_layers(struct worker *w, struct bytes layers, bool fresh);
 /* The same bytes, kept for good; empty when there is no room for one more answer. */
 struct bytes pool_intern_layers(struct pool *p, struct bytes layers);
 /* An attempt that was not sent is over: it was cancelled first. */

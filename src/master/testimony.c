@@ -4,6 +4,7 @@
 #include "wire/cursor.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int testimony_check_layers(struct bytes layers, struct wire_refusal *why)
 {
@@ -17,6 +18,28 @@ int testimony_check_layers(struct bytes layers, struct wire_refusal *why)
                         wire_word_index("enforced|partial|absent", state) < 0)
                         r = wire_refuse(why, WIRE_BAD_FRAME, "layers must be enforced, partial or absent");
         return r;
+}
+
+static bool same(struct bytes a, struct bytes b)
+{
+        return a.len == b.len && !memcmp(a.data, b.data, a.len);
+}
+
+bool testimony_same_layers_but(struct bytes a, struct bytes b, const char *but)
+{
+        struct cursor ca = cursor_over(a), cb = cursor_over(b);
+        struct wire_value ma, mb;
+        struct bytes na, nb, sa, sb;
+
+        if (cursor_read(&ca, &ma) || cursor_read(&cb, &mb) || ma.count != mb.count)
+                return false;
+        for (uint32_t i = 0; i < ma.count; i++) {
+                if (cursor_str(&ca, &na) || cursor_str(&cb, &nb) || cursor_str(&ca, &sa) || cursor_str(&cb, &sb))
+                        return false;
+                if (!same(na, nb) || (!same(sa, sb) && !wire_str_is(na, but)))
+                        return false;
+        }
+        return true;
 }
 
 void testimony_layers_text(struct bytes layers, char *out, size_t size)

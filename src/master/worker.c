@@ -169,7 +169,8 @@ static void deadline_in(struct worker_run *r, int64_t ms)
 
 /* ---- frames ---- */
 
-/* What holds around a program is said by the one who closed it in. Only where settings change it is it said twice. */
+/* What holds around a program is said by the one who closed it in. Only where settings change it is it said twice: that can be
+ * the network and nothing else. By then it has had to do with somebody's code, so its word counts for itself alone. */
 static int take_layers(struct worker *w, struct bytes layers, bool by_program, struct wire_refusal *why)
 {
         bool again = w->kind == KIND_SHELL && w->has_layers && !by_program;
@@ -178,9 +179,11 @@ static int take_layers(struct worker *w, struct bytes layers, bool by_program, s
                 return wire_refuse(why, WIRE_BAD_FRAME, "layers that are not its own to tell");
         if (testimony_check_layers(layers, why))
                 return 1;
+        if (again && !testimony_same_layers_but(w->layers, layers, "netNamespace"))
+                return wire_refuse(why, WIRE_BAD_FRAME, "other layers than its settings change");
         w->layers = pool_intern_layers(w->pool, layers);
         w->has_layers = true;
-        pool_worker_layers(w, layers);
+        pool_worker_layers(w, layers, !again);
         return 0;
 }
 

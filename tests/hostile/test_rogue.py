@@ -117,7 +117,7 @@ class Struggle:
                 record = client.run(task, projectId="good", priority=10, timeout=20000)
                 self.waits.append(time.monotonic() - begin)
                 assert record["state"] == "succeeded" and value(record), record
-                assert len(record["attempts"]) == 1, record
+                assert len(record["attempts"]) == 1 and record["isolation"], record
                 time.sleep(0.005)
 
     def _guarded(self, role, number):

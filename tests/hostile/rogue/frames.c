@@ -97,10 +97,14 @@ static void write_integer(struct dice *d, struct pack *p, const struct wire_fiel
         pack_int(p, edge + (dice_once_in(d, 4) ? (edge > 0 ? edge < INT64_MAX : -1) : 0));
 }
 
+struct bytes frames_layers;
+
 static void write_layers(struct dice *d, struct pack *p)
 {
         uint32_t n = (uint32_t)dice_roll(d, 4);
 
+        if (frames_layers.len)
+                return pack_raw(p, frames_layers);
         pack_map(p, n);
         while (n--) {
                 pack_text(p, words[dice_roll(d, sizeof(words) / sizeof(words[0]))]);

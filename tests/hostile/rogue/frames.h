@@ -18,6 +18,9 @@ static inline bool dice_once_in(struct dice *d, uint64_t n)
         return !dice_roll(d, n);
 }
 
+/* What a worker says of its layers before it has had to do with anybody's code is true: this map, until it is empty. */
+extern struct bytes frames_layers;
+
 /* Appends one frame, length and all. seq: the run that is under way, for those that lie well. */
 void frames_any(struct dice *d, struct buf *out, uint64_t seq);
 /* The same of the messages that a worker may send. */

@@ -328,10 +328,12 @@ _Noreturn static void run(int channel_fd, const struct wire_spawn *ask, struct b
 
         buf_init(&r.out, 0);
         channel_init(&r.channel, channel_fd, CHANNEL_FRAME_MAX, 0);
+        frames_layers = layers;
         /* Some cannot wait until they may speak. */
         if (dice_once_in(&r.dice, 12))
                 (dice_once_in(&r.dice, 2) ? say_anything : say_it_wrong)(&r);
         say_ready(ask, layers);
+        frames_layers = (struct bytes){0};
         if (dice_once_in(&r.dice, 12))
                 ways[dice_roll(&r.dice, sizeof(ways) / sizeof(ways[0]))](&r);
         for (;;) {

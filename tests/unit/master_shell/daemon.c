@@ -175,6 +175,11 @@ uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout)
         return submit(d, "http-request", "url", url, timeout, 0);
 }
 
+uint64_t daemon_submit_command(struct daemon *d, const char *line)
+{
+        return submit(d, "shell-command", "command", line, 0, 0);
+}
+
 uint64_t daemon_submit_data(struct daemon *d, const char *url, size_t bytes)
 {
         return submit(d, "http-request", "url", url, 0, bytes);

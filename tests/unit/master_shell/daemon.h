@@ -33,7 +33,9 @@ struct bytes daemon_call(struct daemon *d, const struct wire_message *m, const v
 uint64_t daemon_submit(struct daemon *d, const char *code, uint64_t timeout);
 /* The same for an http-request of this url: one worker runs many of them at once. */
 uint64_t daemon_submit_http(struct daemon *d, const char *url, uint64_t timeout);
-/* The same with so many bytes of data. */
+/* The same for a shell-command of this line. */
+uint64_t daemon_submit_command(struct daemon *d, const char *line);
+/* An http-request with so many bytes of data. */
 uint64_t daemon_submit_data(struct daemon *d, const char *url, size_t bytes);
 /* The record in the reply. */
 struct bytes daemon_record(struct daemon *d, uint64_t seq);

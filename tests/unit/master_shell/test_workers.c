@@ -56,6 +56,16 @@ static void test_what_breaks_the_rules_costs_the_worker(void **state)
         }
 }
 
+/* Its word counts for itself: others of its class go on, whatever security asks for. */
+static void test_what_a_used_worker_says_of_its_layers_bars_nobody_else(void **state)
+{
+        (void)state;
+        for (int i = 0; i < 3; i++) {
+                expect_end(daemon_record(&d, daemon_submit_command(&d, "less")), "WORKER_CRASHED", "not in order");
+                expect_end(daemon_record(&d, daemon_submit_command(&d, "ok")), "", "");
+        }
+}
+
 static void test_deepest_value_is_readable(void **state)
 {
         (void)state;
@@ -395,6 +405,7 @@ int main(int argc, char **argv)
 #define T(name) cmocka_unit_test_setup_teardown(test_##name, setup, teardown)
         static const struct CMUnitTest tests[] = {
                 T(what_breaks_the_rules_costs_the_worker),
+                T(what_a_used_worker_says_of_its_layers_bars_nobody_else),
                 T(deepest_value_is_readable),
                 T(a_condemned_worker_gets_no_further_task),
                 T(who_asks_to_be_replaced_is_and_nothing_is_lost),
