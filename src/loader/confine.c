@@ -105,7 +105,7 @@ static int layer_landlock(const struct confinement *c)
 }
 
 static const struct filter_call calls[] = {
-#define SYSCALL(name, reason) {SYS_##name, FILTER_ALLOW},
+#define SYSCALL(name, reason) {#name, FILTER_ALLOW},
 #include "loader/syscalls.def"
 };
 

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 /* ---- rights ---- */
@@ -118,7 +117,7 @@ static enum layer_state lay_landlock(const struct confinement *c)
 /* ---- the filter ---- */
 
 static const struct filter_call calls[] = {
-#define SYSCALL(name, action, reason) {SYS_##name, FILTER_##action},
+#define SYSCALL(name, action, reason) {#name, FILTER_##action},
 #include "master/syscalls.def"
 };
 

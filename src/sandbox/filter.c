@@ -150,6 +150,18 @@ static int finish(struct filter *f, scmp_filter_ctx ctx, int r)
         return r;
 }
 
+static int add_call(scmp_filter_ctx ctx, const struct filter_call *call)
+{
+        int number = seccomp_syscall_resolve_name(call->name);
+
+        if (number == __NR_SCMP_ERROR)
+                return -EINVAL;
+        if (number < 0)
+                return 0;
+        return call->action == FILTER_ALLOW ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, number, 0)
+                                            : add_conditions(ctx, number, call->action);
+}
+
 int filter_build_list(struct filter *f, const struct filter_call *calls, size_t n, enum filter_action rest)
 {
         scmp_filter_ctx ctx = seccomp_init(kernel_actions[rest]);
@@ -160,8 +172,7 @@ int filter_build_list(struct filter *f, const struct filter_call *calls, size_t 
                 return error_origin(-ENOMEM);
         r = set_attributes(ctx);
         for (size_t i = 0; !r && i < n; i++)
-                r = calls[i].action == FILTER_ALLOW ? seccomp_rule_add(ctx, SCMP_ACT_ALLOW, calls[i].number, 0)
-                                                    : add_conditions(ctx, calls[i].number, calls[i].action);
+                r = add_call(ctx, &calls[i]);
         return finish(f, ctx, r);
 }
 

@@ -68,9 +68,10 @@ enum filter_action filter_rest(enum profile profile);
 enum filter_action filter_answer(const struct filter_rule *rule, enum profile profile, bool starts);
 
 int filter_build(struct filter *f, enum profile profile, bool starts);
-/* For a process that is no worker: these calls pass, with the conditions of their actions; any other gets `rest`. */
+/* For a process that is no worker: these calls pass, with the conditions of their actions; any other gets `rest`. What this
+ * machine has no call for is left out. */
 struct filter_call {
-        int number;
+        const char *name;
         enum filter_action action;
 };
 int filter_build_list(struct filter *f, const struct filter_call *calls, size_t n, enum filter_action rest);

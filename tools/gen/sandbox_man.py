@@ -140,6 +140,26 @@ def own_lines(path):
     yield ".El"
 
 
+def master_lines(path, words):
+    """What looks at the arguments says so by its word."""
+    yield ".Bl -column pidfd_send_signalx PERSONA reason -compact"
+    for _, (name, action, reason) in ((kind, row) for kind, row in rows(path) if kind):
+        if action not in words:
+            raise Lie(f"{path.name}: {action} is no word of syscalls.def")
+        yield f".It {name} Ta {action} Ta {escape(reason)}"
+    yield ".El"
+
+
+def refused_lines(path, wanted):
+    yield ".Bl -column rt_tgsigqueueinfox reason -compact"
+    for _, (name, who, reason) in ((kind, row) for kind, row in rows(path) if kind):
+        if who not in ("ALL", "STORE"):
+            raise Lie(f"{path.name}: the page knows no {who}")
+        if who == wanted:
+            yield f".It {name} Ta {escape(reason)}"
+    yield ".El"
+
+
 def value(word):
     if word not in VALUES:
         raise Lie(f"tools/gen/sandbox_man.py cannot say what the limit {word} is")
@@ -185,6 +205,9 @@ def page(root):
         "RLIMITS": rlimit_lines(root / "src/spawner/rlimits.def"),
         "JAIL_LIMITS": jail_limit_lines(sandbox / "jail_limits.def"),
         "LOADER_CALLS": own_lines(root / "src/loader/syscalls.def"),
+        "MASTER_CALLS": master_lines(root / "src/master/syscalls.def", dict(meanings(calls))),
+        "REFUSED_TO_ALL": refused_lines(sandbox / "renounce.def", "ALL"),
+        "REFUSED_TO_STORE": refused_lines(sandbox / "renounce.def", "STORE"),
     }
     text = (root / "tools/gen/sandbox_man.in").read_text()
     for name, lines in parts.items():
