@@ -221,8 +221,8 @@ static void print_all(const struct diagnosis *d)
         print_layers(d);
         json_array_foreach(d->findings, i, f)
                 print_finding(f);
-        puts(d->fails ? "\nNot enough: tasks of such a class are refused with TYPE_DISABLED. Mend it, or allow it in security by the\n"
-                        "layer's name with \"best-effort\"." :
+        puts(d->fails ? "\nNot enough: tasks of such a class are refused with TYPE_DISABLED. Mend it, or allow it in\n"
+                        "security by the layer's name with \"best-effort\"." :
                         "\nAll that security asks for holds.");
 }
 
@@ -245,8 +245,8 @@ static void note_other_user(struct cli *cli)
                 return;
         snprintf(path, sizeof(path), "/proc/%" PRId64, poppo_server_pid(cli->poppo));
         if (!stat(path, &st) && st.st_uid != geteuid())
-                printf("\nThe supervisor that runs here belongs to user %d: poppo daemon status shows what its workers have, and\n"
-                       "poppo doctor as that user what they would.\n", (int)st.st_uid);
+                printf("\nThe supervisor that runs here belongs to user %d: poppo daemon status shows what its\n"
+                       "workers have, and poppo doctor as that user what they would.\n", (int)st.st_uid);
 }
 
 int cmd_doctor(struct cli *cli)

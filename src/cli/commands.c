@@ -52,7 +52,7 @@ const struct command cli_commands[] = {
         {"project pause", "NAME", "Start no more tasks of a project", 0, 1, 1, true, cmd_project_pause},
         {"project resume", "NAME", "Let a project's tasks go on", 0, 1, 1, true, cmd_project_resume},
         {"project usage", "[NAME]", "Show how many workers projects use", 0, 0, 1, true, cmd_project_usage},
-        {"doctor", "", "Say which layers of isolation hold here, what is missing and what helps", OPT(CONFIG), 0, 0, false,
+        {"doctor", "", "Say which layers of isolation hold here, and what helps", OPT(CONFIG), 0, 0, false,
                 cmd_doctor},
         {"daemon start", "", "Start the supervisor in the background", START_OPTIONS, 0, 0, false, cmd_daemon_start},
         {"daemon stop", "", "Finish what runs, then end the supervisor", OPT(NOW), 0, 0, false, cmd_daemon_stop},

@@ -84,7 +84,7 @@ void cli_help_overview(void)
                         printf("  %-9s %s\n", cli_commands[i].name, cli_commands[i].doc);
         for (size_t i = 0; i < cli_n_groups; i++)
                 printf("  %-9s %s\n", cli_groups[i].name, cli_groups[i].doc);
-        puts("\nFirst: poppo daemon start && poppo run -e '6 * 7'; more: poppo help COMMAND");
+        puts("First: poppo daemon start && poppo run -e '6 * 7'; more: poppo help COMMAND");
 }
 
 void cli_help_group(const char *group)

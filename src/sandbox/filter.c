@@ -75,10 +75,10 @@ static int add_rule(scmp_filter_ctx ctx, const struct filter_rule *rule, enum fi
         return seccomp_rule_add(ctx, kernel_actions[answer], rule->number, 0);
 }
 
-static int set_attributes(scmp_filter_ctx ctx)
+/* other_entries: what the ways into the kernel of other architectures come to. */
+static int set_attributes(scmp_filter_ctx ctx, uint32_t other_entries)
 {
-        /* KILL alone would end only the thread. */
-        int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
+        int r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, other_entries);
 
         /* A tree instead of a list: the kernel walks it for every call there is when a child loads it. */
         return r ? r : seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -86,7 +86,8 @@ static int set_attributes(scmp_filter_ctx ctx)
 
 static int add_rules(scmp_filter_ctx ctx, enum profile profile, bool starts)
 {
-        int r = set_attributes(ctx);
+        /* KILL alone would end only the thread. */
+        int r = set_attributes(ctx, SCMP_ACT_KILL_PROCESS);
 
         for (size_t i = 0; !r && i < filter_n_rules; i++)
                 r = add_rule(ctx, &filter_rules[i], filter_answer(&filter_rules[i], profile, starts),
@@ -170,23 +171,26 @@ int filter_build_list(struct filter *f, const struct filter_call *calls, size_t 
         *f = (struct filter){0};
         if (!ctx)
                 return error_origin(-ENOMEM);
-        r = set_attributes(ctx);
+        r = set_attributes(ctx, SCMP_ACT_KILL_PROCESS);
         for (size_t i = 0; !r && i < n; i++)
                 r = add_call(ctx, &calls[i]);
         return finish(f, ctx, r);
 }
 
-int filter_build_refusing(struct filter *f, const int *calls, size_t n)
+/* TRACE is ENOSYS where nobody traces, and of several filters' answers the strictest counts: to ask (filter_instead) is
+ * stricter than that, and less strict than an error. */
+int filter_build_refusing(struct filter *f, const int *calls, size_t n, bool for_good)
 {
+        const uint32_t answer = for_good ? SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_TRACE(0);
         scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
         int r;
 
         *f = (struct filter){0};
         if (!ctx)
                 return error_origin(-ENOMEM);
-        r = set_attributes(ctx);
+        r = set_attributes(ctx, for_good ? SCMP_ACT_KILL_PROCESS : answer);
         for (size_t i = 0; !r && i < n; i++)
-                r = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), calls[i], 0);
+                r = seccomp_rule_add(ctx, answer, calls[i], 0);
         return finish(f, ctx, r);
 }
 

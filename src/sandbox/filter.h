@@ -75,8 +75,9 @@ struct filter_call {
         enum filter_action action;
 };
 int filter_build_list(struct filter *f, const struct filter_call *calls, size_t n, enum filter_action rest);
-/* The other way round: these fail with EPERM, and any other one passes. */
-int filter_build_refusing(struct filter *f, const int *calls, size_t n);
+/* The other way round: these fail, and any other one passes. for_good: with EPERM; else with ENOSYS, and what is started
+ * from here may have a filter of its own that says more of them. */
+int filter_build_refusing(struct filter *f, const int *calls, size_t n, bool for_good);
 void filter_fini(struct filter *f);
 
 /* Before it is loaded. */

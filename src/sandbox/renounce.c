@@ -32,10 +32,11 @@ static const int refused_to_store[] = {
 static const struct {
         const int *calls;
         size_t n;
+        bool for_good;
 } refused[RENOUNCE_WHO] = {
         [RENOUNCE_STARTERS] = {refused_to_starters,
                 sizeof(refused_to_starters) / sizeof(refused_to_starters[0])},
-        [RENOUNCE_STORE] = {refused_to_store, sizeof(refused_to_store) / sizeof(refused_to_store[0])},
+        [RENOUNCE_STORE] = {refused_to_store, sizeof(refused_to_store) / sizeof(refused_to_store[0]), .for_good = true},
 };
 
 const int *renounce_calls(enum renounce_who who, size_t *n)
@@ -111,16 +112,18 @@ void renounce_rights(struct layers *out, uint64_t kept)
 /* Without the filter this says EFAULT or EINVAL. */
 static enum layer_state lay_filter(enum renounce_who who)
 {
+        const int error = refused[who].for_good ? EPERM : ENOSYS;
         struct filter f;
         int r;
 
-        if (instrumented() || filter_build_refusing(&f, refused[who].calls, refused[who].n) < 0)
+        if (instrumented() ||
+                filter_build_refusing(&f, refused[who].calls, refused[who].n, refused[who].for_good) < 0)
                 return LAYER_ABSENT;
         r = filter_load(&f);
         filter_fini(&f);
         if (r < 0)
                 return LAYER_ABSENT;
-        return syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 1) < 0 && errno == EPERM
+        return syscall(SYS_process_vm_readv, getpid(), NULL, 0, NULL, 0, 1) < 0 && errno == error
                        ? LAYER_ENFORCED
                        : LAYER_PARTIAL;
 }
