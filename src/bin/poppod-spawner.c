@@ -1,4 +1,5 @@
 /* The fork server's program: which classes of workers there are. poppod starts it, with its channel on descriptor 3. */
+#include "spawner/learner.h"
 #include "spawner/spawner.h"
 #include "worker/http/class.h"
 #include "worker/js/worker.h"
@@ -8,6 +9,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sysexits.h>
 
 enum { CHANNEL_FD = 3 };
@@ -26,8 +28,11 @@ static const struct spawner_class classes[] = {
         {.name = "shell", .nonblocking = true, .jailer = true, .prepare = worker_shell_prepare, .run = worker_shell_run},
 };
 
-int main(void)
+/* poppod-spawner --learn PATH TYPE: the other side of workers that learn. */
+int main(int argc, char **argv)
 {
+        if (argc == 4 && !strcmp(argv[1], "--learn"))
+                return learner_main(argv[2], argv[3]);
         if (fcntl(CHANNEL_FD, F_GETFD) < 0) {
                 fputs("poppod-spawner: is started by poppod(8), not by hand\n", stderr);
                 return EX_USAGE;

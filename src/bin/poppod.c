@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "config/config.h"
+#include "master/learning.h"
 #include "master/master.h"
 
 #include <getopt.h>
@@ -24,22 +25,24 @@ struct command_line {
 };
 
 static const char usage[] =
-        "usage: poppod [-c FILE] [--socket PATH] [--state-dir DIR] [-t] [-T] [-V] [-v|-q]\n"
+        "usage: poppod [-c FILE] [--socket PATH] [--state-dir DIR] [--learn TYPE] [-t] [-T] [-V] [-v|-q]\n"
         "\n"
         "  -c FILE          configuration; " PATHS_CONFIG " if it exists\n"
         "  --socket PATH    where clients connect\n"
         "  --state-dir DIR  where it keeps its state\n"
+        "  --learn TYPE     print at the end which system calls tasks of this type need beyond their profile\n"
         "  -t               check the configuration and exit\n"
         "  -T               print the effective configuration and exit\n"
         "  -V               print the version and exit\n"
         "  -v, -q           log more, log less\n";
 
-enum { OPT_SOCKET = 256, OPT_STATE_DIR };
+enum { OPT_SOCKET = 256, OPT_STATE_DIR, OPT_LEARN };
 
 static const struct option long_options[] = {
         {"config", required_argument, NULL, 'c'},
         {"socket", required_argument, NULL, OPT_SOCKET},
         {"state-dir", required_argument, NULL, OPT_STATE_DIR},
+        {"learn", required_argument, NULL, OPT_LEARN},
         {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -62,6 +65,9 @@ static int take_option(struct command_line *cl, int c)
                 return -1;
         case OPT_STATE_DIR:
                 cl->master.state_dir = optarg;
+                return -1;
+        case OPT_LEARN:
+                cl->master.learn = optarg;
                 return -1;
         case 't':
                 cl->action = CHECK;
@@ -136,6 +142,22 @@ static int check_or_dump(const struct command_line *cl)
         return r < 0 || fflush(stdout) ? EX_IOERR : EX_OK;
 }
 
+static int learn(struct master_options *options)
+{
+        struct learning learning;
+        int r = learning_start(&learning, options->spawner_program, options->learn), status;
+
+        if (r) {
+                fprintf(stderr, "poppod: --learn: %s\n", error_text(r));
+                return EX_OSERR;
+        }
+        options->learner = learning.path;
+        options->learner_pid = learning.pid;
+        status = master_main(options);
+        learning_end(&learning);
+        return status;
+}
+
 int main(int argc, char **argv)
 {
         static char spawner[PATH_MAX], loader[PATH_MAX], store[PATH_MAX];
@@ -155,5 +177,5 @@ int main(int argc, char **argv)
                 !find_helper(HELPER("poppod-loader"), loader, sizeof(loader)) ||
                 !find_helper(HELPER("poppod-store"), store, sizeof(store)))
                 return EX_OSFILE;
-        return master_main(&cl.master);
+        return cl.master.learn ? learn(&cl.master) : master_main(&cl.master);
 }

@@ -154,6 +154,9 @@ static int judge_layers(struct pool *p, const struct worker *w, struct bytes lay
 {
         const struct supervisor *s = container_of(p, struct supervisor, pool);
 
+        /* Its filter is open on purpose. */
+        if ((int)w->class == p->learns)
+                return 0;
         return requirement_check(&s->config.security, has_network(s, w), layers, text);
 }
 
@@ -217,6 +220,8 @@ static bool is_ours(void *arg, pid_t pid)
 {
         const struct supervisor *s = arg;
 
+        if (s->options->learn && pid == s->options->learner_pid)
+                return true;
         return pid == s->starter.pid || pid == s->loader.process.pid || pid == s->durable.link.process.pid ||
                pool_has_pid(&s->pool, pid);
 }
@@ -310,6 +315,24 @@ static void close_sessions(struct supervisor *s)
 
 /* ---- starting ---- */
 
+/* 0, or the exit status. */
+static int find_learning_class(struct supervisor *s)
+{
+        const char *name = s->options->learn;
+        const struct task_type *type = name ? task_types_find(&s->types, wire_str(name)) : NULL;
+
+        if (name && !type) {
+                fprintf(stderr, "poppod: --learn: there is no task type %s\n", name);
+                return EX_CONFIG;
+        }
+        if (!type)
+                return 0;
+        s->pool.learns = type->class;
+        log_warn("learning", "workers of %s refuse no system call: run nothing in them that is not trusted",
+                task_types_class_name(&s->types, (enum task_class)type->class));
+        return 0;
+}
+
 static struct wire_spawn_setup spawner_setup(const struct config *c)
 {
         struct wire_spawn_setup setup = {0};
@@ -329,6 +352,7 @@ static int start_parts(struct supervisor *s)
         const struct config_worker *w = &s->config.daemon.worker;
         struct wire_spawn_setup setup;
         char why[256];
+        int r;
 
         if (task_types_configure(&s->types, &s->config, why, sizeof(why)))
                 return error_origin(-E2BIG);
@@ -336,9 +360,14 @@ static int start_parts(struct supervisor *s)
         loader_link_init(&s->loader, &s->loop, &s->starter, w, &worker_loader_ops);
         pool_init(&s->pool, &s->loop, &s->scheduler, &s->spawner, &s->types, &s->config, s->processors, &pool_ops);
         s->pool.loader = &s->loader;
+        r = find_learning_class(s);
+        if (r)
+                return r;
         supervisor_apply(s);
         supervisor_apply_projects(s, NULL);
         setup = spawner_setup(&s->config);
+        if (s->options->learn)
+                WIRE_SET(&setup, spawn_setup, learner, wire_str(s->options->learner));
         return spawner_link_init(&s->spawner, &s->loop, &s->starter, &setup, w, &spawner_ops);
 }
 
@@ -364,6 +393,8 @@ static int start(struct supervisor *s)
                 return r;
         /* Nobody is heard before the loop runs, so the spawner still starts before there is anybody's data. */
         r = start_parts(s);
+        if (r > 0)
+                return r;
         if (r < 0)
                 return supervisor_refuse("spawner", s->options->spawner_program, r);
         supervisor_tell_rights(s);

@@ -3,6 +3,8 @@
 
 #include "config/config.h"
 
+#include <sys/types.h>
+
 struct master_options {
         const char *config_path;     /* NULL: defaults */
         const char *socket_path;     /* NULL: environment, configuration, default */
@@ -10,6 +12,9 @@ struct master_options {
         const char *spawner_program; /* path of poppod-spawner */
         const char *loader_program;  /* of poppod-loader; NULL: modules cannot be loaded */
         const char *store_program;   /* path of poppod-store */
+        const char *learn;           /* a task type whose workers refuse no system call; NULL: none */
+        const char *learner;         /* then: path of the socket where they tell of them */
+        pid_t learner_pid;           /* of who listens there: a child of this process */
         int verbosity;               /* added to the configured log level */
 };
 

@@ -84,6 +84,8 @@ static int request(struct worker *w)
 
         WIRE_SET(&body, spawn, class, w->kind);
         WIRE_SET(&body, spawn, slot, w->slot);
+        if (w->class == p->learns)
+                WIRE_SET(&body, spawn, learn, true);
         if (task_types_handler(p->types, (enum task_class)w->class)) {
                 int r = p->ops->describe_handler(p, (enum task_class)w->class, &body.handler);
 
@@ -470,7 +472,7 @@ int pool_init(struct pool *p, struct loop *loop, struct scheduler *scheduler, st
         const struct task_types *types, const struct config *config, int processors, const struct pool_ops *ops)
 {
         *p = (struct pool){.loop = loop, .scheduler = scheduler, .spawner = spawner, .types = types, .ops = ops,
-                .config = &config->daemon.worker};
+                .config = &config->daemon.worker, .learns = -1};
         list_init(&p->workers);
         srand48((long)clock_now());
         p->processors = processors;

@@ -66,6 +66,7 @@ struct pool {
         uint64_t started, died;
         int processors; /* of the machine: bounds what a worker may claim to have used */
         struct ev_timer wake;
+        int learns;   /* the class whose filters refuse nothing; negative: none */
         bool closing; /* no worker is started any more */
 };
 

@@ -2,6 +2,7 @@
  */
 #include "sandbox/filter.h"
 #include "sandbox/conditions.h"
+#include "sandbox/renounce.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -138,6 +139,8 @@ int filter_build(struct filter *f, enum profile profile, bool starts)
         r = add_rules(ctx, profile, starts);
         if (!r)
                 r = export_program(f, ctx);
+        f->profile = profile;
+        f->starts = starts;
         seccomp_release(ctx);
         return r;
 }
@@ -202,21 +205,51 @@ void filter_fini(struct filter *f)
 
 /* ---- what becomes of the others ---- */
 
-void filter_instead(struct filter *f, enum filter_instead instead)
+/* Before all else: these calls kill. A filter that asks would come to nothing for them: what starts workers
+ * has given them up itself, so that the kernel answers before anybody is asked. */
+static int put_in_front(struct filter *f, const int *calls, size_t n)
 {
-        static const uint32_t answers[] = {[FILTER_TRAPS] = SECCOMP_RET_TRAP,
-                [FILTER_ASKS] = SECCOMP_RET_USER_NOTIF,
-                [FILTER_LEARNS] = SECCOMP_RET_USER_NOTIF};
+        size_t head = n + 3;
+        struct sock_filter *code = calloc(head + f->len, sizeof(*code));
 
-        f->asks = instead != FILTER_TRAPS;
+        if (!code)
+                return error_origin(-ENOMEM);
+        code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
+        for (size_t i = 0; i < n; i++)
+                code[i + 1] = (struct sock_filter)BPF_JUMP(
+                        BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i], (uint8_t)(n - i), 0);
+        code[n + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
+        code[n + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
+        memcpy(code + head, f->code, f->len * sizeof(*code));
+        free(f->code);
+        f->code = code;
+        f->len = (unsigned short)(f->len + head);
+        return 0;
+}
+
+static void put_instead(struct filter *f, uint32_t answer, bool of_refusals)
+{
         for (unsigned short i = 0; i < f->len; i++) {
                 struct sock_filter *at = &f->code[i];
-                bool ends = at->k == SECCOMP_RET_KILL_PROCESS;
+                bool ends = at->k == SECCOMP_RET_KILL_PROCESS || at->k == SECCOMP_RET_TRAP;
                 bool refuses = (at->k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO;
 
-                if (at->code == (BPF_RET | BPF_K) && (ends || (refuses && instead == FILTER_LEARNS)))
-                        at->k = answers[instead];
+                if (at->code == (BPF_RET | BPF_K) && (ends || (refuses && of_refusals)))
+                        at->k = answer;
         }
+}
+
+int filter_instead(struct filter *f, enum filter_instead instead)
+{
+        const int *given_up;
+        size_t n;
+
+        f->asks = instead != FILTER_TRAPS;
+        put_instead(f, f->asks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_TRAP, instead == FILTER_LEARNS);
+        if (instead != FILTER_ASKS || !f->len)
+                return 0;
+        given_up = renounce_calls(RENOUNCE_STARTERS, &n);
+        return put_in_front(f, given_up, n);
 }
 
 static bool holds(const struct scmp_arg_cmp *test, const struct seccomp_data *call)

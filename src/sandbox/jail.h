@@ -38,6 +38,7 @@ struct jail_spec {
         const char *const
                 *paths; /* absolute, ends with NULL; what is there is seen at the same place, read-only */
         bool network;   /* the machine's own */
+        int learner;    /* where the listener of a filter that learns goes, instead of to the tree's init; 0: nowhere */
         uid_t uid;      /* of the tree, and its group; where users can be chosen at all */
         uint64_t disk_bytes, disk_files; /* of the private directory */
         uint64_t memory_bytes;           /* what one process may write to of its own */

@@ -122,25 +122,15 @@ static int execute(const struct jail_command *c)
         return r;
 }
 
-/* From now on this process waits for init where the table says KILL. */
-static int load_asking(const struct init *i, const struct filter *f)
-{
-        int listener = filter_load_listening(f), r;
-
-        if (listener < 0)
-                return listener;
-        r = listener_send(i->ask[1], listener);
-        close(listener);
-        return r;
-}
-
 static int load(const struct init *i)
 {
         const struct filter *f = i->entry.jail->spec.filter;
 
         if (!f)
                 return 0;
-        return f->asks ? load_asking(i, f) : filter_load(f);
+        /* One that asks: from now on this process waits for init, or for the learner, where the table does
+         * not say ALLOW. */
+        return f->asks ? listener_load(f, i->ask[1]) : filter_load(f);
 }
 
 static _Noreturn void become_command(struct init *i)
@@ -232,8 +222,10 @@ static void deny(struct init *i)
 
 static void hear_filter(struct init *i, short events)
 {
+        struct listener_filter of;
+
         if (i->listener < 0) {
-                i->listener = listener_receive(i->ask[0]);
+                i->listener = listener_receive(i->ask[0], &of);
                 if (i->listener != -EAGAIN)
                         forget(&i->ask[0]);
         } else if (events & POLLIN) {
@@ -280,6 +272,9 @@ static int open_way_of_listener(struct init *i)
 
         if (!f || !f->asks)
                 return 0;
+        i->ask[1] = i->entry.learner;
+        if (i->ask[1] >= 0)
+                return 0;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, i->ask) < 0)
                 return -errno;
         /* Out of the way of what the command is given. */
@@ -300,8 +295,12 @@ static int told(const struct init *i, int status)
 
 _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_command *c, int line)
 {
-        struct init i = {
-                .entry = {.jail = t->jail, .command = c, .disk = t->disk, .net = t->jail->net, .line = line},
+        struct init i = {.entry = {.jail = t->jail,
+                                 .command = c,
+                                 .disk = t->disk,
+                                 .net = t->jail->net,
+                                 .line = line,
+                                 .learner = t->jail->spec.learner ? t->jail->spec.learner : -1},
                 .ask = {-1, -1},
                 .listener = -1};
         const char *what = "waiting for children";

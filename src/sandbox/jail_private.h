@@ -34,7 +34,7 @@ bool jail_limits_hold(const struct jail *j);
 struct jail_entry {
         const struct jail *jail;
         const struct jail_command *command;
-        int disk, net, line;
+        int disk, net, line, learner;
         int fds[JAIL_FDS_MAX]; /* as in the command */
 };
 

@@ -8,18 +8,19 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 union control {
         struct cmsghdr head;
         char room[CMSG_SPACE(sizeof(int))];
 };
 
-int listener_send(int to, int listener)
+static int send_listener(int to, int listener, struct listener_filter of)
 {
         union control control = {.head = {.cmsg_level = SOL_SOCKET,
                                          .cmsg_type = SCM_RIGHTS,
                                          .cmsg_len = CMSG_LEN(sizeof(int))}};
-        struct iovec iov = {.iov_base = (char[]){0}, .iov_len = 1};
+        struct iovec iov = {.iov_base = &of, .iov_len = sizeof(of)};
         struct msghdr msg = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
 
@@ -27,15 +28,25 @@ int listener_send(int to, int listener)
         return sendmsg(to, &msg, MSG_NOSIGNAL) < 0 ? error_origin(-errno) : 0;
 }
 
-int listener_receive(int from)
+int listener_load(const struct filter *f, int to)
+{
+        int listener = filter_load_listening(f), r;
+
+        if (listener < 0)
+                return listener;
+        r = send_listener(to, listener, (struct listener_filter){f->profile, f->starts});
+        close(listener);
+        return r;
+}
+
+int listener_receive(int from, struct listener_filter *of)
 {
         union control control;
-        char byte;
-        struct iovec iov = {.iov_base = &byte, .iov_len = 1};
+        struct iovec iov = {.iov_base = of, .iov_len = sizeof(*of)};
         struct msghdr msg = {
                 .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
         ssize_t n = recvmsg(from, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-        struct cmsghdr *head = n > 0 ? CMSG_FIRSTHDR(&msg) : NULL;
+        struct cmsghdr *head = n == sizeof(*of) ? CMSG_FIRSTHDR(&msg) : NULL;
         int fd;
 
         if (n < 0)

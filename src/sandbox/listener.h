@@ -5,13 +5,21 @@
  */
 #pragma once
 
+#include "sandbox/filter.h"
+
 #include <linux/seccomp.h>
 #include <stdbool.h>
 
-/* The listener's way from who loaded the filter, over a socket. Its own copy stays the sender's. */
-int listener_send(int to, int listener);
+/* Loads the filter, and sends its listener over a socket. */
+int listener_load(const struct filter *f, int to);
+
+/* Whose filter it is. */
+struct listener_filter {
+        enum profile profile;
+        bool starts;
+};
 /* Close-on-exec. -EAGAIN: there is none yet; -EPIPE: there will be none. */
-int listener_receive(int from);
+int listener_receive(int from, struct listener_filter *of);
 
 /* The next call. Positive: its caller is gone. */
 int listener_next(int listener, struct seccomp_notif *call);

@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "sandbox/instrument.h"
 #include "sandbox/landlock.h"
+#include "sandbox/listener.h"
 #include "spawner/denial.h"
 #include "spawner/rlimits.h"
 #include "wire/pack.h"
@@ -51,12 +52,14 @@ static int layer_descriptors(const struct lockdown *l)
         /* The channel moves first: whatever had its number, the spawner's own channel included, is closed by that. */
         if (dup2(l->channel_fd, LOCKDOWN_CHANNEL_FD) < 0)
                 return error_origin(-errno);
+        if (l->learner && dup2(l->learner, LOCKDOWN_LEARNER_FD) < 0)
+                return error_origin(-errno);
         r = null_stdio();
         if (!r)
-                r = fd_close_from(LOCKDOWN_CHANNEL_FD + 1, -1);
+                r = fd_close_from(LOCKDOWN_CHANNEL_FD + 1, l->learner ? LOCKDOWN_LEARNER_FD : -1);
         if (r)
                 return r;
-        return instrumented() ? LAYER_PARTIAL : LAYER_ENFORCED;
+        return instrumented() || l->learner ? LAYER_PARTIAL : LAYER_ENFORCED;
 }
 
 /* The time zone stays, so that no call about time looks for a file. */
@@ -151,10 +154,23 @@ static bool probe_filter_of_http(void)
 static bool (*const filter_probes[PROFILES])(void) = {
         [PROFILE_JS] = probe_filter_of_js, [PROFILE_HTTP] = probe_filter_of_http};
 
+/* The code is this process's own copy of the spawner's. */
+static int learn(const struct lockdown *l)
+{
+        struct filter f = *l->filter;
+
+        filter_instead(&f, FILTER_LEARNS);
+        if (listener_load(&f, LOCKDOWN_LEARNER_FD) == 0)
+                close(LOCKDOWN_LEARNER_FD);
+        return LAYER_ABSENT;
+}
+
 static int layer_seccomp(const struct lockdown *l)
 {
         if (instrumented() || !forget_read_implies_exec())
                 return LAYER_ABSENT;
+        if (l->learner)
+                return learn(l);
         /* Without it the filter ends this process just as well. */
         (void)denial_prepare(LOCKDOWN_CHANNEL_FD);
         if (filter_load(l->filter) < 0)

@@ -12,7 +12,8 @@
 
 #include <sys/types.h>
 
-enum { LOCKDOWN_CHANNEL_FD = 3 }; /* where a worker finds its channel */
+/* Where a worker finds its channel; and, if it learns, the way to the learner. */
+enum { LOCKDOWN_CHANNEL_FD = 3, LOCKDOWN_LEARNER_FD };
 
 struct lockdown {
         const struct wire_spawn_setup *setup;
@@ -21,6 +22,7 @@ struct lockdown {
         uint64_t mapped_bytes; /* address space in use before the fork */
         pid_t parent;          /* the master */
         int channel_fd;
+        int learner; /* its filter refuses nothing, and tells whoever listens there; 0: it is as it should be */
         bool jailer; /* leaves out the layers that it lays around what it runs, and tells those itself */
 };
 

@@ -102,6 +102,12 @@ static const struct row {
 #include "spawner/rlimits.def"
 };
 
+/* A filter's listener is a descriptor. */
+static bool is_left(const struct lockdown *l, const struct row *row)
+{
+        return (instrumented() && row->instrumented == DROP) || (l->learner && row->resource == RLIMIT_NOFILE);
+}
+
 static bool set_and_read_back(int resource, rlim_t value)
 {
         struct rlimit now, want;
@@ -133,8 +139,7 @@ int rlimits_apply(const struct lockdown *l)
         enum layer_state state = LAYER_ENFORCED;
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                if ((rows[i].instrumented == DROP && instrumented()) ||
-                        !set_and_read_back(rows[i].resource, rows[i].value[l->profile](l)))
+                if (is_left(l, &rows[i]) || !set_and_read_back(rows[i].resource, rows[i].value[l->profile](l)))
                         state = LAYER_PARTIAL;
         return probe_descriptors() ? state : LAYER_PARTIAL;
 }

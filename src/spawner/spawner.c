@@ -17,7 +17,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,6 +34,7 @@ struct spawner {
         size_t n_classes;
         struct filter filters[PROFILES];
         struct layers layers;
+        int learner; /* a socket; 0: nobody learns */
         uint64_t mapped_bytes;
         pid_t master;
 };
@@ -86,15 +90,30 @@ static int receive_setup(struct spawner *s)
         return 0;
 }
 
+/* Children inherit it: they send the listeners of their filters there. */
+static int reach_learner(struct spawner *s)
+{
+        struct bytes path = s->setup.learner;
+        struct sockaddr_un at = {.sun_family = AF_UNIX};
+
+        if (!WIRE_HAS(&s->setup, spawn_setup, learner))
+                return 0;
+        if (path.len >= sizeof(at.sun_path))
+                return error_origin(-ENAMETOOLONG);
+        memcpy(at.sun_path, path.data, path.len);
+        s->learner = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (s->learner < 0 || connect(s->learner, (struct sockaddr *)&at, sizeof(at)) < 0)
+                return error_origin(-errno);
+        return 0;
+}
+
 /* Under such a tool no child loads it, and valgrind does not even let it be built. */
 static int prepare_filter(struct spawner *s, enum profile profile)
 {
         struct filter *f = &s->filters[profile];
         int r = instrumented() || f->code ? 0 : filter_build(f, profile, false);
 
-        if (!r)
-                filter_instead(f, FILTER_TRAPS);
-        return r;
+        return r ? r : filter_instead(f, FILTER_TRAPS);
 }
 
 static int prepare_filters(struct spawner *s, const struct spawner_class *class)
@@ -128,6 +147,7 @@ static int prepare(struct spawner *s)
         int r = 0;
 
         filter_prepare_names();
+        r = reach_learner(s);
         for (size_t i = 0; !r && i < s->n_classes; i++)
                 r = prepare_class(s, &s->classes[i]);
         return r ? r : rlimits_mapped_bytes(&s->mapped_bytes);
@@ -180,7 +200,8 @@ static struct lockdown lockdown_of(const struct spawner *s, const struct spawner
         enum profile profile = (enum profile)(class->handlers ? (int)ask->handler.profile : profile_find(class->name));
 
         return (struct lockdown){.setup = &s->setup, .filter = &s->filters[profile], .profile = profile,
-                .mapped_bytes = s->mapped_bytes, .parent = s->master, .jailer = class->jailer};
+                .mapped_bytes = s->mapped_bytes, .parent = s->master, .jailer = class->jailer,
+                .learner = ask->learn ? s->learner : 0};
 }
 
 /* A js worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
@@ -269,6 +290,8 @@ static void spawner_fini(struct spawner *s)
         for (int p = 0; p < PROFILES; p++)
                 filter_fini(&s->filters[p]);
         channel_fini(&s->channel);
+        if (s->learner > 0)
+                close(s->learner);
 }
 
 int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_classes, size_t (*image_bytes)(void))

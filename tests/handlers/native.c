@@ -215,9 +215,14 @@ static void call_unknown(struct attack *a)
         note(a, syscall(4711));
 }
 
-static void call_without_a_row(struct attack *a)
+static void call_given_up(struct attack *a)
 {
         note(a, syscall(SYS_io_uring_setup, 1, NULL));
+}
+
+static void call_without_a_row(struct attack *a)
+{
+        note(a, syscall(SYS_fsopen, "nothing", 0));
 }
 
 /* ---- staying ---- */
@@ -337,6 +342,7 @@ static const struct {
         {.name = "chroot", .once = leave_root},
         {.name = "x32", .once = call_x32},
         {.name = "unknown", .once = call_unknown},
+        {.name = "given-up", .once = call_given_up},
         {.name = "without-a-row", .once = call_without_a_row},
         {.name = "stay", .once = stay},
         {.name = "search", .once = search},

@@ -37,6 +37,7 @@ enum {
         DESCRIPTORS = 256,
         CPU_GRACE_S = 60,
         CHANNEL = 3,
+        LEARNER,
         PIECES_MAX = 64,
 };
 
@@ -62,9 +63,9 @@ int worker_program_prepare(const struct wire_spawn_setup *s)
         for (int p = 0; !r && !RUNNING_ON_VALGRIND && p < PROFILES; p++)
                 r = filter_build(&filters[p], (enum profile)p, p != PROFILE_SHELL);
         /* Who ends for a call that it does not know of wants to know which. */
-        filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
-        filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
-        return r;
+        if (!r)
+                r = filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
+        return r ? r : filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
 }
 
 int worker_program_load(const struct wire_spawn *ask, struct wire_refusal *why)
@@ -134,6 +135,7 @@ static int open_jail(const struct wire_spawn *ask, const struct filter *filter)
                 .cpu_seconds = cpu_seconds(),
                 .processes = PROCESSES,
                 .descriptors = DESCRIPTORS,
+                .learner = ask->learn ? LEARNER : 0,
         };
 
         return jail_open(&worker.jail, &spec);
@@ -167,14 +169,16 @@ static enum layer_state probe_killing_filter(void)
 static int probe(const struct wire_spawn *ask, enum layer_state states[JAIL_N_LAYERS])
 {
         const struct filter *filter = &filters[ask->handler.profile];
-        bool kills = ask->handler.profile != PROFILE_SHELL;
-        int r = open_jail(ask, kills ? NULL : filter);
+        bool kills = ask->handler.profile != PROFILE_SHELL, apart = kills || ask->learn;
+        int r = open_jail(ask, apart ? NULL : filter);
 
         if (!r)
                 r = jail_probe(&worker.jail, states);
-        if (r || !kills)
+        if (r || !apart)
                 return r;
         r = open_jail(ask, filter);
+        if (ask->learn)
+                return r;
         states[JAIL_LAYER_seccomp] = r || !filter->len ? LAYER_ABSENT : probe_killing_filter();
         return r;
 }
@@ -247,6 +251,9 @@ static _Noreturn void end_like(int status, const char *denied)
 {
         const char *text = tail_text(&worker.tail);
 
+        /* Those the kernel ends without asking. */
+        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && !*denied && filters[worker.profile].asks)
+                denied = "one that poppod itself has given up, or one of another architecture";
         if (status && (*denied || *text))
                 say_failed("%s%s%s", denied, *denied && *text ? "; " : "", text);
         if (WIFSIGNALED(status))
@@ -279,6 +286,9 @@ _Noreturn void worker_program_run(int channel_fd, const struct wire_spawn *ask, 
         int r;
 
         worker.channel = channel_fd;
+        worker.profile = (enum profile)ask->handler.profile;
+        if (ask->learn)
+                filter_instead(&filters[ask->handler.profile], FILTER_LEARNS);
         jail_init(&worker.jail);
         r = probe(ask, states);
         if (r)

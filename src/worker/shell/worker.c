@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 /* Over this many bytes that the supervisor has not taken a followed command's output is left in its pipes. */
-enum { BACKLOG_MAX = 1024 * 1024, DESCRIPTORS = 1024, MS_PER_S = 1000 };
+enum { BACKLOG_MAX = 1024 * 1024, DESCRIPTORS = 1024, LEARNER_FD = 4, MS_PER_S = 1000 };
 
 static struct wire_spawn_setup setup;
 static struct filter filter;
@@ -30,6 +30,7 @@ struct shell {
         uid_t uid;
         struct bytes own;    /* layers around this process */
         unsigned int probed; /* of jail.builds */
+        bool learns;
         struct settings settings;
         bool stale; /* allow is to be read again */
         struct allow allow;
@@ -65,6 +66,7 @@ static int open_jail(struct shell *s)
                 .cpu_seconds = (setup.max_cpu_ms + MS_PER_S - 1) / MS_PER_S,
                 .processes = now->max_tree_processes,
                 .descriptors = DESCRIPTORS,
+                .learner = s->learns ? LEARNER_FD : 0,
         };
         int r = jail_open(&s->jail, &spec);
 
@@ -83,7 +85,12 @@ static int tell_layers(struct shell *s, void (*tell)(struct port *, struct bytes
         int r;
 
         buf_init(&layers, 0);
+        /* What would be learned of the probe is none of a command's. */
+        if (s->learns)
+                s->jail.spec.filter = NULL;
         r = jail_probe(&s->jail, states);
+        if (s->learns)
+                s->jail.spec.filter = &filter;
         if (!r)
                 r = layers_join(s->own, states, &layers);
         if (r)
@@ -279,6 +286,9 @@ _Noreturn void worker_shell_run(int channel_fd, const struct wire_spawn *ask, st
                 _exit(WORKER_EXIT_MEMORY);
         s.uid = jail_uid(getppid(), ask->slot);
         s.own = layers;
+        s.learns = ask->learn;
+        if (s.learns)
+                filter_instead(&filter, FILTER_LEARNS);
         s.stale = true;
         jail_init(&s.jail);
         settings_init(&s.settings);
