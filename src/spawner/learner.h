@@ -4,5 +4,6 @@
  */
 #pragma once
 
-/* Listens on this path until standard input is closed, then prints, and removes the path with its directory. Returns the exit status. */
+/* Listens on this path until standard input is closed, then prints, and removes the path with its directory. Returns
+ * the exit status. */
 int learner_main(const char *path, const char *type);
