@@ -31,6 +31,17 @@ static int send_attempt(struct durable *d, const struct change *c)
         return r ? r : store_link_send(&d->link, WIRE_MESSAGE(store_attempt), &body);
 }
 
+static int send_claim(struct durable *d, const struct change *c)
+{
+        struct wire_store_attempt body = {0};
+        bool began = c->task->claim != CLAIM_ASKED;
+        int r = began ? stored_attempt(&d->scratch, c->task, &body) : stored_claim(&d->scratch, c->task, &body);
+
+        WIRE_SET(&body, store_attempt, number, c->link.number);
+        WIRE_SET(&body, store_attempt, fence, c->fence);
+        return r ? r : store_link_send(&d->link, WIRE_MESSAGE(store_attempt), &body);
+}
+
 static int send_release(struct durable *d, const struct change *c)
 {
         struct wire_store_release body = {0};
@@ -65,7 +76,9 @@ static int send_setting(struct durable *d, const struct change *c)
 
 static int (*const senders[])(struct durable *, const struct change *) = {
         [CHANGE_ACCEPT] = send_accept,
+        [CHANGE_CLAIM] = send_claim,
         [CHANGE_ATTEMPT] = send_attempt,
+        [CHANGE_REVOKE] = send_release,
         [CHANGE_RELEASE] = send_release,
         [CHANGE_END] = send_end,
         [CHANGE_SETTING] = send_setting,
@@ -78,7 +91,7 @@ static int on_send(struct store_link *l, struct store_change *c)
 
 /* ---- done ---- */
 
-static void free_change(struct change *c)
+void durable_free_change(struct change *c)
 {
         struct list *node;
 
@@ -102,6 +115,8 @@ static void withdraw(struct durable *d, struct task *t)
 
         refuse_unavailable(d, &why);
         d->ops->on_refused(d, t, true, &why);
+        if (claims_drop(&d->claims, t) != CLAIM_NONE)
+                durable_disown_claim(d, t);
         scheduler_finish(d->scheduler, t, TASK_CANCELLED, clock_now());
         registry_remove(d->registry, t);
         task_free(t);
@@ -175,7 +190,9 @@ static bool setting_done(struct durable *d, struct change *c, enum store_outcome
 /* False: the change has to be made all the same, and is kept for later. */
 static bool (*const dones[])(struct durable *, struct change *, enum store_outcome) = {
         [CHANGE_ACCEPT] = accept_done,
+        [CHANGE_CLAIM] = durable_claim_done,
         [CHANGE_ATTEMPT] = attempt_done,
+        [CHANGE_REVOKE] = durable_revoke_done,
         [CHANGE_RELEASE] = release_done,
         [CHANGE_END] = end_done,
         [CHANGE_SETTING] = setting_done,
@@ -190,14 +207,14 @@ static void on_done(struct store_link *l, struct store_change *sc, enum store_ou
                 log_error("store-stale", "change %llu of a kept task was refused: another claim is newer",
                         (unsigned long long)sc->number);
         if (dones[c->kind](d, c, outcome))
-                free_change(c);
+                durable_free_change(c);
         else
                 list_push_back(&d->parked, &sc->node);
 }
 
 /* ---- making ---- */
 
-static struct change *new_change(enum change_kind kind, struct task *t)
+struct change *durable_change(enum change_kind kind, struct task *t)
 {
         struct change *c = calloc(1, sizeof(*c));
 
@@ -242,36 +259,46 @@ void durable_mark(struct durable *d, struct task *t)
 
 int durable_accept(struct durable *d, struct task *t)
 {
-        struct change *c = new_change(CHANGE_ACCEPT, t);
+        struct change *c = durable_change(CHANGE_ACCEPT, t);
 
         if (!c)
                 return error_origin(-ENOMEM);
         push(d, c);
+        durable_claim_accepted(d, t);
         return 0;
 }
 
 void durable_attempt(struct durable *d, struct task *t)
 {
-        push(d, must_have(new_change(CHANGE_ATTEMPT, t)));
+        bool kept = t->claim == CLAIM_KEPT;
+
+        if (!kept)
+                claims_drop(&d->claims, t);
+        if (!kept || !claims_begin(&d->claims, t, clock_now()))
+                push(d, must_have(durable_change(CHANGE_ATTEMPT, t)));
+        if (kept)
+                dispatch_attempt_kept(d->dispatch, t, t->generation);
 }
 
 void durable_release(struct durable *d, struct task *t)
 {
-        push(d, must_have(new_change(CHANGE_RELEASE, t)));
+        claims_drop(&d->claims, t);
+        push(d, must_have(durable_change(CHANGE_RELEASE, t)));
 }
 
 void durable_end(struct durable *d, struct task *t, enum task_state state)
 {
-        struct change *c = must_have(new_change(CHANGE_END, t));
+        struct change *c = must_have(durable_change(CHANGE_END, t));
 
         c->state = state;
+        claims_drop(&d->claims, t);
         push(d, c);
 }
 
 int durable_setting(struct durable *d, struct session *session, const struct project *p,
         const struct project_settings *settings, const struct waiter *call)
 {
-        struct change *c = new_change(CHANGE_SETTING, NULL);
+        struct change *c = durable_change(CHANGE_SETTING, NULL);
 
         if (c)
                 c->setting = calloc(1, sizeof(*c->setting));
@@ -283,7 +310,7 @@ int durable_setting(struct durable *d, struct session *session, const struct pro
         snprintf(c->setting->project, sizeof(c->setting->project), "%s", p->name);
         list_init(&c->setting->waiters);
         if (waiter_hang(session, NULL, &c->setting->waiters, call) < 0) {
-                free_change(c);
+                durable_free_change(c);
                 return error_origin(-ENOMEM);
         }
         push(d, c);
@@ -378,6 +405,8 @@ int durable_start(struct durable *d, struct loop *loop, const struct durable_set
                 .dispatch = setup->dispatch, .pool = setup->pool, .types = setup->types, .ops = setup->ops};
         list_init(&d->parked);
         buf_init(&d->scratch, 0);
+        claims_init(&d->claims);
+        loop_alarm_init(&d->claims_due);
         return store_link_init(&d->link, loop, store, config, &link_ops);
 }
 
@@ -387,7 +416,7 @@ static void free_all(struct list *changes)
 
         while ((node = list_first(changes))) {
                 list_unlink(node);
-                free_change(change_of(list_entry(node, struct store_change, node)));
+                durable_free_change(change_of(list_entry(node, struct store_change, node)));
         }
 }
 
@@ -395,6 +424,8 @@ void durable_fini(struct durable *d)
 {
         if (!d->on)
                 return;
+        if (d->link.process.loop)
+                ev_timer_stop(d->link.process.loop->ev, &d->claims_due);
         store_link_fini(&d->link);
         if (d->link.waiting.next)
                 free_all(&d->link.waiting);

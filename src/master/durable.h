@@ -2,13 +2,14 @@
  * What is durable, and when: the joint between the tasks and the store. A task with a place is kept:
  *
  *   it is accepted    held until it is on disk; then its submit is answered and it may run
- *   it is to run      its attempt is on disk before the worker gets it
+ *   it is to run      its attempt is on disk before the worker gets it: written ahead (claims.h), or waited for
  *   it ends           its record is on disk before anybody sees it
  *
  * Without a store every function here is a test of one pointer.
  */
 #pragma once
 
+#include "master/claims.h"
 #include "master/dispatch.h"
 #include "master/store_link.h"
 
@@ -50,6 +51,8 @@ struct durable {
         int64_t load_started;
         struct list parked; /* changes that must be made when the store can write again */
         struct buf scratch;
+        struct claims claims;
+        struct ev_timer claims_due;
         struct unknown_type *unknown; /* types of kept tasks that are no longer configured */
 };
 
@@ -84,6 +87,9 @@ static inline bool durable_busy(const struct durable *d)
 {
         return d->on && d->link.available && d->link.n_waiting;
 }
+
+/* Claims what comes next, and gives back what nobody used. Called in every tick, after dispatch_run(). */
+void durable_look_ahead(struct durable *d);
 
 /* For the dispatcher. */
 void durable_attempt(struct durable *d, struct task *t);

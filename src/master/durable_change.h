@@ -4,7 +4,15 @@
 #include "master/durable.h"
 #include "master/waiter.h"
 
-enum change_kind { CHANGE_ACCEPT, CHANGE_ATTEMPT, CHANGE_RELEASE, CHANGE_END, CHANGE_SETTING };
+enum change_kind {
+        CHANGE_ACCEPT,
+        CHANGE_CLAIM,
+        CHANGE_ATTEMPT,
+        CHANGE_REVOKE, /* a claim */
+        CHANGE_RELEASE,
+        CHANGE_END,
+        CHANGE_SETTING,
+};
 
 struct change {
         struct store_change link;
@@ -25,6 +33,19 @@ static inline struct change *change_of(struct store_change *c)
 {
         return container_of(c, struct change, link);
 }
+
+/* NULL: no memory. Its fence is the task's present generation. */
+struct change *durable_change(enum change_kind kind, struct task *t);
+void durable_free_change(struct change *c);
+
+/* durable_ahead.c: attempts that are written ahead */
+
+/* The task was just handed over, and a worker waits: both are one commit then. */
+void durable_claim_accepted(struct durable *d, struct task *t);
+bool durable_claim_done(struct durable *d, struct change *c, enum store_outcome outcome);
+bool durable_revoke_done(struct durable *d, struct change *c, enum store_outcome outcome);
+/* The task is about to be freed, and what was asked for it may be under way. */
+void durable_disown_claim(struct durable *d, const struct task *t);
 
 /* durable_load.c: what comes back at the start */
 void durable_load_on(struct durable *d);

@@ -85,6 +85,7 @@ static void tick(struct loop *l)
         struct supervisor *s = of_loop(l);
 
         dispatch_run(&s->dispatch);
+        durable_look_ahead(&s->durable);
         pool_scale(&s->pool);
         dispatch_set_wake(&s->dispatch);
         if (s->state != SUPERVISOR_SERVING)

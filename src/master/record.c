@@ -29,7 +29,7 @@ static void write_attempt(struct pack *p, const struct task_attempt *a, bool run
 {
         const char *signal = a->signal ? sigabbrev_np(a->signal) : NULL;
 
-        pack_map(p, running ? 3 : 5u + a->killed_worker + a->lost + (signal != NULL));
+        pack_map(p, running ? 3 : 5u + a->killed_worker + a->lost + a->claimed + (signal != NULL));
         pack_entry_uint(p, "worker", a->worker);
         pack_entry_int(p, "pid", a->pid);
         pack_entry_int(p, "startedAt", a->started_wall);
@@ -41,6 +41,8 @@ static void write_attempt(struct pack *p, const struct task_attempt *a, bool run
                 pack_entry_bool(p, "killedWorker", true);
         if (a->lost)
                 pack_entry_bool(p, "lost", true);
+        if (a->claimed)
+                pack_entry_bool(p, "claimed", true);
         if (signal)
                 pack_entry_text(p, "signal", signal);
 }

@@ -256,6 +256,12 @@ struct scheduler_load {
 };
 struct scheduler_load scheduler_load(const struct scheduler *s);
 
+/* Tasks that are likely to be started within `horizon` nanoseconds, as far as can be seen without starting any: up to n of
+ * them, of each class those whose lanes go first. It decides nothing. How many there are. */
+size_t scheduler_ahead(const struct scheduler *s, int64_t horizon, struct task **out, size_t n);
+/* Whether a task of this project and class would be started at once, were it queued now and the only one. */
+bool scheduler_could_start(const struct scheduler *s, const struct project *p, enum task_class class, int64_t now);
+
 /* Whether a queued task will still run without anybody's doing; one of a paused project or a withdrawn class will not. */
 bool scheduler_can_run_more(const struct scheduler *s);
 

@@ -1,6 +1,11 @@
 /* Looking into the scheduler without touching it: counts for the autoscaler, wake-up times, and why a task waits. */
 #include "master/scheduler_private.h"
 
+#include <math.h>
+
+/* When less than this of a task is started within the horizon, that is short beside a run, and none is looked for. */
+static const double LEAST_SOON = 1.0 / 8;
+
 int64_t scheduler_next_wake(const struct scheduler *s)
 {
         struct heap_node *timer = heap_top(&s->timers), *token = heap_top(&s->rate_wait);
@@ -32,6 +37,61 @@ struct scheduler_load scheduler_load(const struct scheduler *s)
         }
         load.load = (double)(load.busy + load.runnable) / (load.seats ? load.seats : 1);
         return load;
+}
+
+/* Of the head's own level only: what is behind it comes as soon. */
+static size_t ahead_in_lane(const struct lane *l, struct task **out, size_t n)
+{
+        const struct list *end = &l->levels[l->head->priority].tasks;
+        size_t got = 0;
+
+        if (n > l->runnable)
+                n = (size_t)l->runnable;
+        for (struct list *node = &l->head->node; node != end && got < n; node = node->next)
+                out[got++] = list_entry(node, struct task, node);
+        return got;
+}
+
+/* How many the class starts within the horizon, when they are like its first lane's. */
+static size_t soon_of_class(const struct class_pool *pool, int64_t horizon, size_t n)
+{
+        const struct lane *first = order_first(pool, ORDER_ALL);
+        double soon = (double)pool->seats * (double)horizon / first->estimate;
+
+        if (soon < LEAST_SOON)
+                return 0;
+        return soon < (double)n ? (size_t)ceil(soon) : n;
+}
+
+/* A heap's first nodes are near enough to the order. */
+static size_t ahead_in_class(const struct class_pool *pool, int64_t horizon, struct task **out, size_t n)
+{
+        const struct heap *lanes = &pool->order[ORDER_ALL];
+        size_t soon = soon_of_class(pool, horizon, n), share = (soon + lanes->n - 1) / lanes->n, got = 0;
+
+        for (size_t i = 1; i <= lanes->n && got < soon; i++) {
+                const struct lane *l = container_of(lanes->nodes[i], const struct lane, order[ORDER_ALL]);
+
+                got += ahead_in_lane(l, out + got, share < soon - got ? share : soon - got);
+        }
+        return got;
+}
+
+size_t scheduler_ahead(const struct scheduler *s, int64_t horizon, struct task **out, size_t n)
+{
+        size_t got = 0;
+
+        for (uint64_t set = s->classes; set && got < n; set &= set - 1)
+                got += ahead_in_class(&s->pools[__builtin_ctzll(set)], horizon, out + got, n - got);
+        return got;
+}
+
+bool scheduler_could_start(const struct scheduler *s, const struct project *p, enum task_class class, int64_t now)
+{
+        const struct class_pool *pool = &s->pools[class];
+
+        return s->mode != SCHEDULER_STOPPING && !s->kept_held && !pool->withdrawn && pool->busy + pool->starting < pool->seats &&
+                project_room(p) && project_tokens(p, now);
 }
 
 static bool project_can_run_more(const struct scheduler *s, const struct project *p)

@@ -59,6 +59,14 @@ void store_link_push(struct store_link *s, struct store_change *c)
         pump(s);
 }
 
+void store_link_drop(struct store_link *s, struct store_change *c)
+{
+        if (s->unsent == &c->node)
+                s->unsent = c->node.next;
+        list_unlink(&c->node);
+        s->n_waiting--;
+}
+
 static void finish_through(struct store_link *s, uint64_t through, enum store_outcome outcome)
 {
         struct list *node;
@@ -68,10 +76,7 @@ static void finish_through(struct store_link *s, uint64_t through, enum store_ou
 
                 if (c->number > through)
                         return;
-                if (s->unsent == node)
-                        s->unsent = node->next;
-                list_unlink(node);
-                s->n_waiting--;
+                store_link_drop(s, c);
                 s->ops->on_done(s, c, outcome);
         }
 }

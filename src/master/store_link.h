@@ -68,6 +68,8 @@ void store_link_fini(struct store_link *s);
 
 /* Hands over a change; it gets its number. */
 void store_link_push(struct store_link *s, struct store_change *c);
+/* Takes one back, whether it was sent or not: nobody is told what becomes of it. */
+void store_link_drop(struct store_link *s, struct store_change *c);
 /* For ops->send, and for messages without a number. */
 int store_link_send(struct store_link *s, const struct wire_message *m, const void *body);
 int store_link_measure(struct store_link *s, uint64_t seq);

@@ -93,25 +93,34 @@ static struct wire_stored_attempt attempt_of(const struct task_attempt *a)
                 WIRE_SET(&w, stored_attempt, killed, true);
         if (a->lost)
                 WIRE_SET(&w, stored_attempt, lost, true);
+        if (a->claimed)
+                WIRE_SET(&w, stored_attempt, claimed, true);
         return w;
 }
 
-static int write_ledger(struct buf *b, struct part *part, const struct task *t)
+/* The first n of a task's attempts, and one more; NULL: none. */
+static int write_entries(
+        struct buf *b, struct part *part, const struct task *t, unsigned int n, const struct task_attempt *more)
 {
         struct pack p;
         int r;
 
         part->at = buf_size(b);
         pack_init(&p, b);
-        pack_array(&p, t->n_attempts);
+        pack_array(&p, n + (more != NULL));
         r = p.error;
-        for (unsigned int i = 0; !r && i < t->n_attempts; i++) {
-                struct wire_stored_attempt w = attempt_of(&t->attempts[i]);
+        for (unsigned int i = 0; !r && i < n + (more != NULL); i++) {
+                struct wire_stored_attempt w = attempt_of(i < n ? &t->attempts[i] : more);
 
                 r = wire_encode_map(b, WIRE_MESSAGE(stored_attempt), &w);
         }
         part->len = buf_size(b) - part->at;
         return r;
+}
+
+static int write_ledger(struct buf *b, struct part *part, const struct task *t)
+{
+        return write_entries(b, part, t, t->n_attempts, NULL);
 }
 
 static struct wire_stored_outcome outcome_of(const struct task *t)
@@ -166,17 +175,39 @@ int stored_accept(struct buf *scratch, const struct task *t, struct wire_store_a
         return r;
 }
 
-int stored_attempt(struct buf *scratch, const struct task *t, struct wire_store_attempt *out)
+static int write_begun(struct buf *scratch, const struct task *t, unsigned int n, const struct task_attempt *begun,
+        struct wire_store_attempt *out)
 {
         struct part part;
         int r;
 
         empty(scratch);
-        r = write_ledger(scratch, &part, t);
+        r = write_entries(scratch, &part, t, n, begun);
         WIRE_SET(out, store_attempt, place, t->place);
         WIRE_SET(out, store_attempt, lease_until, 0);
         WIRE_SET(out, store_attempt, attempts, part_bytes(scratch, part));
         return r;
+}
+
+/* It may be sent again when the attempt is over already, of which this change knows nothing. */
+int stored_attempt(struct buf *scratch, const struct task *t, struct wire_store_attempt *out)
+{
+        unsigned int before = t->n_attempts ? t->n_attempts - 1u : 0;
+        struct task_attempt begun = {0};
+
+        if (!t->n_attempts)
+                return write_begun(scratch, t, 0, NULL, out);
+        begun.worker = t->attempts[before].worker;
+        begun.pid = t->attempts[before].pid;
+        begun.started_wall = t->attempts[before].started_wall;
+        return write_begun(scratch, t, before, &begun, out);
+}
+
+int stored_claim(struct buf *scratch, const struct task *t, struct wire_store_attempt *out)
+{
+        const struct task_attempt claimed = {.started_wall = clock_wall_ms(), .claimed = true};
+
+        return write_begun(scratch, t, t->n_attempts, &claimed, out);
 }
 
 /* What both ends of an attempt leave: the ledger, and how the last one ended. */
@@ -260,7 +291,8 @@ static void take_attempt(struct task *t, const struct wire_stored_attempt *w)
 
         *a = (struct task_attempt){.worker = (uint32_t)w->worker, .pid = (int32_t)w->pid,
                 .started_wall = (int64_t)w->started_at, .ended_wall = (int64_t)w->ended_at, .killed_worker = w->killed,
-                .lost = w->lost, .signal = (uint8_t)w->signal, .outcome = (uint8_t)wire_code_find(w->outcome)};
+                .lost = w->lost, .claimed = w->claimed, .signal = (uint8_t)w->signal,
+                .outcome = (uint8_t)wire_code_find(w->outcome)};
         if (a->killed_worker && t->kills < UINT8_MAX)
                 t->kills++;
 }

@@ -11,6 +11,8 @@
 /* -ENOMEM. */
 int stored_accept(struct buf *scratch, const struct task *t, struct wire_store_accept *out);
 int stored_attempt(struct buf *scratch, const struct task *t, struct wire_store_attempt *out);
+/* An attempt that is written before it begins. */
+int stored_claim(struct buf *scratch, const struct task *t, struct wire_store_attempt *out);
 int stored_release(struct buf *scratch, const struct task *t, struct wire_store_release *out);
 int stored_end(struct buf *scratch, const struct task *t, enum task_state state, struct wire_store_end *out);
 int stored_settings(struct buf *scratch, const struct project_settings *settings, struct bytes *out);

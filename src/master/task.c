@@ -131,7 +131,7 @@ int task_attempt_begin(struct task *t, uint32_t worker, int32_t pid, int64_t wal
         t->attempts = grown;
         t->attempts[t->n_attempts++] =
                 (struct task_attempt){.worker = worker, .pid = pid, .started_wall = wall};
-        t->generation++;
+        t->generation += t->claim != CLAIM_ASKED && t->claim != CLAIM_KEPT;
         return 0;
 }
 

@@ -51,6 +51,9 @@ enum isolation { ISOLATION_HEAP, ISOLATION_PROJECT, ISOLATION_PROCESS }; /* a gr
 
 enum { TASK_PRIORITY_MAX = 10, TASK_PRIORITIES = 11 };
 
+/* An attempt that is written before it begins: see claims.h. */
+enum task_claim { CLAIM_NONE, CLAIM_ASKED, CLAIM_KEPT, CLAIM_BEGUN };
+
 struct task_attempt {
         uint32_t worker;
         int32_t pid;
@@ -58,6 +61,7 @@ struct task_attempt {
         uint8_t outcome;                  /* enum wire_code; WIRE_OK: succeeded, or still running */
         bool killed_worker;               /* the worker did not survive it */
         bool lost;                        /* the supervisor ended while it ran: how far it came is not known */
+        bool claimed;                     /* lost, and whether it had begun is not known either: there is no worker */
         uint8_t signal;                   /* that ended the worker; 0: none */
 };
 
@@ -113,6 +117,7 @@ struct task {
         bool quarantined : 1;    /* its next attempt runs alone in a fresh process and is the last */
         bool held : 1;           /* the shell's word: it is delayed until scheduler_unhold */
         bool restored : 1;       /* from the store, at the start: goes before all that came since */
+        uint8_t claim : 2;       /* the shell's: enum task_claim */
         bool ending : 1;         /* the shell's: its end is on its way to the store, and nobody sees it before it is there */
 };
 
@@ -130,7 +135,8 @@ void task_drop_payload(struct task *t);
 /* Attempts, kills, outcome and quarantine as if it had never been run. */
 void task_forget_attempts(struct task *t);
 
-/* Enters an attempt in the ledger, before anything is sent to the worker, and counts the generation up. -ENOMEM. */
+/* Enters an attempt in the ledger, before anything is sent to the worker, and counts the generation up, unless that was done
+ * for its claim. -ENOMEM. */
 int task_attempt_begin(struct task *t, uint32_t worker, int32_t pid, int64_t wall);
 void task_attempt_end(struct task *t, enum wire_code outcome, bool killed_worker, int64_t wall);
 

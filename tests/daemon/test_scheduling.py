@@ -119,12 +119,9 @@ def a_flood_delays_a_single_task_by_one_running_task():
 @case
 def waiting_makes_up_for_a_lower_priority():
     with Daemon(pool(1, queue={"agingInterval": 50})) as daemon, daemon.client() as client:
-        for _ in range(10):
-            client.submit(busy(5), priority=10)
-        seq = client.send("submit", task=quick(), options={"priority": 4}, wait=True)
-        for _ in range(400):
-            client.submit(busy(5), priority=10)
-        low = client.reply(seq)["result"]
+        for _ in range(300):
+            client.send("submit", task=busy(5), options={"priority": 10})
+        low = client.reply(client.send("submit", task=quick(), options={"priority": 4}, wait=True))["result"]
         assert client.call("stats")["totals"]["queued"] > 0, "the higher ones are not used up"
         assert low["queuedMs"] >= 6 * 50, low["queuedMs"]
         note(f"six levels of 50 ms: started after {low['queuedMs']:.0f} ms")

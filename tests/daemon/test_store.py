@@ -119,20 +119,21 @@ def a_running_task_gets_another_attempt_that_is_marked():
 def a_lost_last_attempt_is_told():
     with Daemon(one()) as daemon:
         with daemon.client() as client:
-            tasks = [client.submit(SLOW, maxAttempts=n) for n in (1, 2)]
-            eventually(lambda: is_at_work(daemon, tasks[0]), "it runs")
+            once = client.submit(SLOW, maxAttempts=1)
+            eventually(lambda: is_at_work(daemon, once), "it runs")
         with again(daemon) as client:
-            record = client.call("wait", id=tasks[0])["result"]
+            record = client.call("wait", id=once)["result"]
             assert record["state"] == "failed" and record["error"]["code"] == "WORKER_CRASHED", record
-            eventually(lambda: is_at_work(daemon, tasks[1]), "the next one runs")
+            twice = client.submit(SLOW, maxAttempts=2)
+            eventually(lambda: is_at_work(daemon, twice), "the next one runs")
         with again(daemon) as client:
-            eventually(lambda: is_at_work(daemon, tasks[1], 2), "it runs again")
+            eventually(lambda: is_at_work(daemon, twice, 2), "it runs again")
         with again(daemon) as client:
-            record = client.call("wait", id=tasks[1])["result"]
+            record = client.call("wait", id=twice)["result"]
             assert record["state"] == "dead" and [a["lost"] for a in record["attempts"]] == [True, True], record
-            assert client.call("retry", id=tasks[1])["state"] in ("queued", "running")
+            assert client.call("retry", id=twice)["state"] in ("queued", "running")
         with again(daemon) as client:
-            client.call("cancel", id=tasks[1])
+            client.call("cancel", id=twice)
 
 
 @case
