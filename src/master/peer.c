@@ -174,6 +174,13 @@ static void flush(struct peer *p)
                 tell_closed(p, r < 0 ? error_text(r) : "closed by the peer");
 }
 
+/* What goes wrong goes wrong again at the end of the tick, and is told there. */
+void peer_flush_early(struct peer *p)
+{
+        if (!p->closed && !p->given_up && !ev_is_active(&p->writer) && channel_flush(&p->channel) == CHANNEL_AGAIN)
+                ev_io_start(p->loop->ev, &p->writer);
+}
+
 static void on_writable(struct ev_loop *ev, struct ev_io *w, int events)
 {
         (void)ev;

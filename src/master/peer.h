@@ -62,6 +62,8 @@ void peer_drain(struct peer *p);
 /* Frees the buffers too: not inside a callback of this peer. */
 void peer_fini(struct peer *p);
 
+/* Writes what is queued now, as far as it can be written without waiting. */
+void peer_flush_early(struct peer *p);
 /* Queues a message; it goes out before the loop sleeps. -ENOBUFS: the peer reads too slowly. */
 int peer_send(struct peer *p, const struct wire_message *m, uint64_t seq, const void *body);
 int peer_refuse(struct peer *p, uint64_t seq, const struct wire_refusal *why, int64_t retry_after_ms);

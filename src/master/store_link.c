@@ -14,6 +14,9 @@
 #include <unistd.h>
 
 enum { FRAME_MAX = 64 * 1024 * 1024, OUT_MAX = 128 * 1024 * 1024, BACKLOG = 4 * 1024 * 1024 };
+/* So much goes at once: the store begins with it while the rest of many requests is still being looked at. */
+enum { EARLY = 16 * 1024 };
+
 /* How long changes wait for a store that does not come back before they are refused; how long one may take to open a file that
  * must be copied and upgraded, and to close it. */
 enum { OUTAGE_MS = 5000, OPEN_MS = 600000, CLOSE_MS = 10000 };
@@ -46,6 +49,8 @@ static void pump(struct store_link *s)
                 if (s->ops->send(s, c) < 0)
                         return;
                 s->unsent = s->unsent->next;
+                if (peer_backlog(&s->process.peer) >= EARLY)
+                        peer_flush_early(&s->process.peer);
         }
 }
 

@@ -180,39 +180,54 @@ int cursor_read(struct cursor *c, struct wire_value *out)
         }
 }
 
-/* Iterative, so that hostile depth costs no stack: `left` counts the values still due on each level. */
-static int skip_within(struct cursor *c, unsigned int depth_max, struct bytes *out)
+static bool is_container(const struct wire_value *v)
+{
+        return v->tag == TAG_ARRAY || v->tag == TAG_MAP;
+}
+
+/* What is in an array or map. Iterative, so that hostile depth costs no stack: `left` counts the values still due on each
+ * level. */
+static int skip_inside(struct cursor *c, const struct wire_value *head, unsigned int depth_max)
 {
         uint64_t left[WIRE_DEPTH_MAX + 1];
-        const uint8_t *start = c->at;
+        struct wire_value v = *head;
         unsigned int depth = 0;
 
-        left[0] = 1;
+        left[0] = 0;
         for (;;) {
-                struct wire_value v;
-                int r = cursor_read(c, &v);
+                int r;
 
-                if (r)
-                        return r;
-                left[depth]--;
-                if (v.tag == TAG_ARRAY || v.tag == TAG_MAP) {
+                if (is_container(&v)) {
                         if (depth == depth_max)
                                 return CURSOR_DEPTH;
                         left[++depth] = (uint64_t)v.count * (v.tag == TAG_MAP ? 2 : 1);
                 }
-                while (!left[depth]) {
-                        if (!depth) {
-                                *out = (struct bytes){start, (size_t)(c->at - start)};
-                                return 0;
-                        }
+                while (depth && !left[depth])
                         depth--;
-                }
+                if (!depth)
+                        return 0;
+                r = cursor_read(c, &v);
+                if (r)
+                        return r;
+                left[depth]--;
         }
+}
+
+int cursor_skip_within(struct cursor *c, unsigned int depth_max, struct bytes *out)
+{
+        const uint8_t *start = c->at;
+        struct wire_value v;
+        int r = cursor_read(c, &v);
+
+        if (!r && is_container(&v))
+                r = skip_inside(c, &v, depth_max);
+        *out = (struct bytes){start, (size_t)(c->at - start)};
+        return r;
 }
 
 int cursor_skip(struct cursor *c, struct bytes *out)
 {
-        return skip_within(c, WIRE_DEPTH_MAX, out);
+        return cursor_skip_within(c, WIRE_DEPTH_MAX, out);
 }
 
 int cursor_str(struct cursor *c, struct bytes *out)
@@ -237,7 +252,7 @@ int wire_check_within(struct bytes b, unsigned int depth_max)
 {
         struct cursor c = cursor_over(b);
         struct bytes whole;
-        int r = skip_within(&c, depth_max, &whole);
+        int r = cursor_skip_within(&c, depth_max, &whole);
 
         if (r)
                 return r;

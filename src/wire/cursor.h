@@ -56,6 +56,8 @@ int cursor_read(struct cursor *c, struct wire_value *out);
 
 /* Passes over one whole value and gives its bytes. 0, or an enum cursor_fault. */
 int cursor_skip(struct cursor *c, struct bytes *out);
+/* The same with less depth than WIRE_DEPTH_MAX. */
+int cursor_skip_within(struct cursor *c, unsigned int depth_max, struct bytes *out);
 
 /* Reads a string. 0, or an enum cursor_fault; CURSOR_INVALID for a value of another type. */
 int cursor_str(struct cursor *c, struct bytes *out);

@@ -73,22 +73,21 @@ static int take_envelope_entry(struct wire_head *head, unsigned int *seen, struc
         return 0;
 }
 
-/* The next key and value of a checked map. Keys that are no strings are legal and unknown: they come back empty. */
-static int next_entry(struct cursor *c, struct bytes *key, struct bytes *value)
+/* The next key and value of a map, checked. Keys that are no strings are legal and unknown: they come back empty. */
+static int next_entry(struct cursor *c, unsigned int depth_max, struct bytes *key, struct bytes *value)
 {
+        struct cursor before = *c;
         struct wire_value k;
-        struct bytes raw;
-        struct cursor kc;
-        int r = cursor_skip(c, &raw);
+        int r = cursor_read(c, &k);
 
-        if (r)
-                return r;
-        kc = cursor_over(raw);
-        r = cursor_read(&kc, &k);
+        if (!r && (k.tag == TAG_ARRAY || k.tag == TAG_MAP)) {
+                *c = before;
+                r = cursor_skip_within(c, depth_max, key);
+        }
         if (r)
                 return r;
         *key = k.tag == TAG_STR ? k.bytes : (struct bytes){0};
-        return cursor_skip(c, value);
+        return cursor_skip_within(c, depth_max, value);
 }
 
 int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *why)
@@ -96,30 +95,43 @@ int wire_open(struct bytes frame, struct wire_head *head, struct wire_refusal *w
         return wire_open_within(frame, WIRE_DEPTH_MAX, head, why);
 }
 
+static int refuse_fault(int fault, unsigned int depth_max, struct wire_refusal *why)
+{
+        if (fault == CURSOR_DEPTH)
+                return wire_refuse(why, WIRE_BAD_FRAME, "values nest deeper than %u", depth_max);
+        return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(fault));
+}
+
+static int refuse_no_map(struct bytes frame, unsigned int depth_max, struct wire_refusal *why)
+{
+        int r = wire_check_within(frame, depth_max);
+
+        return r ? refuse_fault(r, depth_max, why) : wire_refuse(why, WIRE_BAD_FRAME, "a frame must hold one map");
+}
+
+/* The one check of a frame: every value in it is passed over, at no greater depth. */
 int wire_open_within(struct bytes frame, unsigned int depth_max, struct wire_head *head, struct wire_refusal *why)
 {
         struct cursor c = cursor_over(frame);
         struct wire_value map;
         unsigned int seen = 0;
-        int r = wire_check_within(frame, depth_max);
+        int r = cursor_read(&c, &map);
 
         *head = (struct wire_head){0};
-        if (r == CURSOR_DEPTH)
-                return wire_refuse(why, WIRE_BAD_FRAME, "values nest deeper than %u", depth_max);
-        if (r)
-                return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
-        if (cursor_read(&c, &map) || map.tag != TAG_MAP)
-                return wire_refuse(why, WIRE_BAD_FRAME, "a frame must hold one map");
+        if (r || map.tag != TAG_MAP)
+                return refuse_no_map(frame, depth_max, why);
         for (uint32_t i = 0; i < map.count; i++) {
                 struct bytes key, value;
 
-                r = next_entry(&c, &key, &value);
+                r = next_entry(&c, depth_max - 1, &key, &value);
                 if (r)
-                        return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
+                        return refuse_fault(r, depth_max, why);
                 r = take_envelope_entry(head, &seen, key, value, why);
                 if (r)
                         return r;
         }
+        if (!cursor_done(&c))
+                return refuse_fault(CURSOR_INVALID, depth_max, why);
         if (!head->op.len + !head->event.len + !head->is_reply != 2)
                 return wire_refuse(why, WIRE_BAD_FRAME, "a frame must have exactly one of op, event and ok");
         return 0;
@@ -242,26 +254,32 @@ static int (*const readers[])(struct field_read *) = {
         [WIRE_ANY] = read_raw,   [WIRE_WORD] = read_word,    [WIRE_NEST] = read_nested,
 };
 
-static int find_field(const struct wire_message *m, struct bytes key)
+static bool is_named(const struct wire_field *f, struct bytes key)
 {
-        for (int i = 0; i < m->n_fields; i++)
-                if (wire_str_is(key, m->fields[i].name))
+        return f->name_len == key.len && !memcmp(f->name, key.data, key.len);
+}
+
+/* Whoever is built on the same table sends the fields in its order: the search begins behind the last one. */
+static int find_field(const struct wire_message *m, struct bytes key, int last)
+{
+        for (int i = last + 1; i < m->n_fields; i++)
+                if (is_named(&m->fields[i], key))
+                        return i;
+        for (int i = 0; i <= last; i++)
+                if (is_named(&m->fields[i], key))
                         return i;
         return -1;
 }
 
 /* null for an optional field means that it is absent: that is what most languages send for "not given". */
-static int decode_entry(const struct wire_message *m, struct bytes key, struct bytes value, void *out, uint32_t *seen,
+static int decode_entry(const struct wire_message *m, int i, struct bytes value, void *out, uint32_t *seen,
         struct wire_refusal *why)
 {
-        int i = find_field(m, key);
         struct field_read f = {.m = m, .raw = value, .why = why};
         struct cursor c = cursor_over(value);
         uint32_t *has = out;
         int r;
 
-        if (i < 0)
-                return 0;
         f.f = &m->fields[i];
         f.member = (char *)out + f.f->offset;
         if (*seen >> i & 1)
@@ -291,17 +309,22 @@ int wire_decode(const struct wire_message *m, struct bytes map, void *out, struc
         struct cursor c = cursor_over(map);
         struct wire_value head;
         uint32_t seen = 0;
+        int last = -1;
 
         memset(out, 0, m->size);
         if (cursor_read(&c, &head) || head.tag != TAG_MAP)
                 return wire_refuse(why, m->fault, "%s must be a map", m->name);
         for (uint32_t i = 0; i < head.count; i++) {
                 struct bytes key, value;
-                int r = next_entry(&c, &key, &value);
+                int r = next_entry(&c, WIRE_DEPTH_MAX, &key, &value), field;
 
                 if (r)
                         return wire_refuse(why, WIRE_BAD_FRAME, "%s", cursor_fault_text(r));
-                r = decode_entry(m, key, value, out, &seen, why);
+                field = find_field(m, key, last);
+                if (field < 0)
+                        continue;
+                last = field;
+                r = decode_entry(m, field, value, out, &seen, why);
                 if (r)
                         return r;
         }

@@ -28,13 +28,13 @@ enum {
 
 #define BEGIN(id, ...) static const struct wire_field fields_##id[] = {
 #define FIELD(id, member, text, kind, needed, lo, hi, about)                                                 \
-        {.name = text, .doc = about, .min = lo, .max = hi, .offset = offsetof(struct wire_##id, member),     \
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .min = lo, .max = hi, .offset = offsetof(struct wire_##id, member),     \
                 .type = WIRE_##kind, .need = needed},
 #define CHOICE(id, member, text, list, needed, about)                                                        \
-        {.name = text, .doc = about, .words = list, .offset = offsetof(struct wire_##id, member),            \
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .words = list, .offset = offsetof(struct wire_##id, member),            \
                 .type = WIRE_WORD, .need = needed},
 #define NEST(id, member, text, record, needed, about)                                                        \
-        {.name = text, .doc = about, .nested = &wire_messages[WIRE_ID_##record],                             \
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .nested = &wire_messages[WIRE_ID_##record],                             \
                 .offset = offsetof(struct wire_##id, member), .type = WIRE_NEST, .need = needed},
 #define END(id)                                                                                              \
         {                                                                                                    \
@@ -47,7 +47,7 @@ enum {
 
 const struct wire_message wire_messages[WIRE_IDS] = {
 #define BEGIN(id, text, category, sender, state, code, about)                                                \
-        [WIRE_ID_##id] = {.name = text, .doc = about, .fields = fields_##id, .n_fields = WIRE_FIELDS_##id,   \
+        [WIRE_ID_##id] = {.name = text, .name_len = sizeof(text) - 1, .doc = about, .fields = fields_##id, .n_fields = WIRE_FIELDS_##id,   \
                 .size = sizeof(struct wire_##id), .kind = WIRE_##category, .from = sender, .when = state,    \
                 .fault = WIRE_##code},
 #define FIELD(...)
@@ -82,7 +82,7 @@ const struct wire_message *wire_message_find(enum wire_kind kind, enum wire_peer
         for (int i = 0; i < WIRE_IDS; i++) {
                 const struct wire_message *m = &wire_messages[i];
 
-                if (m->kind == kind && (m->from & from) && wire_str_is(name, m->name))
+                if (m->name_len == name.len && m->kind == kind && (m->from & from) && !memcmp(name.data, m->name, name.len))
                         return m;
         }
         return NULL;

@@ -56,7 +56,7 @@ struct wire_field {
         const struct wire_message *nested;
         int64_t min, max;
         uint16_t offset;
-        uint8_t type, need;
+        uint8_t type, need, name_len;
 };
 
 struct wire_message {
@@ -65,6 +65,7 @@ struct wire_message {
         uint16_t n_fields, size;
         uint8_t kind, from, when;
         uint8_t fault; /* enum wire_code */
+        uint8_t name_len;
 };
 
 /* C types of the members. */
