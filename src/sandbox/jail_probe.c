@@ -189,13 +189,15 @@ static int probe_all(void *arg)
         return 0;
 }
 
-/* Listens in the network that a tree would have, outside of the jail, until it is killed. */
-static _Noreturn void listen_outside(const struct probe *p, int ready)
+/* Listens in the network that a tree would have, outside of the jail, until it is killed. The signal comes only for a death
+ * from now on: one that was before shows in the parent's number. */
+static _Noreturn void listen_outside(const struct probe *p, pid_t parent, int ready)
 {
         struct sockaddr_un at;
         int fd;
 
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+                _exit(1);
         if (!p->jail->spec.network && setns(p->jail->net, CLONE_NEWNET) < 0)
                 _exit(1);
         fd = abstract_socket(p, &at);
@@ -209,15 +211,15 @@ static _Noreturn void listen_outside(const struct probe *p, int ready)
 /* 0 or negative: without it the layer counts as absent. */
 static pid_t start_listener(const struct probe *p)
 {
+        pid_t parent = getpid(), pid;
         int pipes[2];
         char byte;
-        pid_t pid;
 
         if (pipe2(pipes, O_CLOEXEC) < 0)
                 return -1;
         pid = fork();
         if (!pid)
-                listen_outside(p, pipes[1]);
+                listen_outside(p, parent, pipes[1]);
         close(pipes[1]);
         if (pid > 0 && read(pipes[0], &byte, 1) != 1) {
                 waitpid(pid, NULL, 0);
