@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import signal
 import socket
 import statistics
@@ -21,7 +22,7 @@ PATIENCE = 120  # seconds for one measurement
 
 # How each measurement is taken. {count} is scaled by --scale; {steady}, {recycling} and {shared} are supervisors' sockets,
 # {fresh} is that of one that is started for this measurement, {start} is the socket and {poppod} the command of one that is
-# still to be started, {workers} how many each has.
+# still to be started, {workers} how many each has. {full} and {full-poppod} are those of one that has a queue on disk.
 RUNS = {
     "echo": (["echo", "{count}", "1"], 20000),
     "echo-pipelined": (["echo", "{count}", "256"], 400000),
@@ -34,7 +35,7 @@ RUNS = {
     "hello-recycling": (["load", "{recycling}", HELLO, "{count}", "256"], 50000),
     "hello-process": (["load", "{steady}", HELLO, "{count}", "64", "process"], 3000),
     "replace": (["replace", "{steady}", "{workers}", "{count}"], 300),
-    "start": (["start", "{start}", HELLO, "{count}", "{poppod}"], 30),
+    "start": (["start", "waited", "{start}", HELLO, "{count}", "{poppod}"], 30),
     "short-queue": (["queue", "{fresh}", "1000", "{count}"], 100),
     "long-queue": (["queue", "{fresh}", "{count}", "100"], 1000000),
     "sync": (["disk", "{dir}", "sync", "{count}"], 1000),
@@ -45,6 +46,11 @@ RUNS = {
     "kept-16": (["load", "{kept}", "0", "{count}", "16", "kept"], 20000),
     "kept-256": (["load", "{kept}", "0", "{count}", "256", "kept"], 50000),
     "durable": (["load", "{kept}", HELLO, "{count}", "1", "durable"], 500),
+    "durable-16": (["load", "{kept}", HELLO, "{count}", "16", "durable"], 10000),
+    "durable-256": (["load", "{kept}", HELLO, "{count}", "256", "durable"], 30000),
+    "restart-empty": (["start", "durable", "{start}", HELLO, "{count}", "{poppod}"], 10),
+    "restart": (["start", "durable", "{full}", HELLO, "3", "{full-poppod}"], 1000000),
+    "steady": (["load", "{kept}", HELLO, "{count}", "256", "durable"], 20000),
     "jobs": (["keep", "{store}", "{file}", "{count}", "1"], 500),
     "jobs-16": (["keep", "{store}", "{file}", "{count}", "16"], 20000),
     "jobs-256": (["keep", "{store}", "{file}", "{count}", "256"], 30000),
@@ -67,7 +73,7 @@ BOUNDLESS = {"maxLength": 0, "maxBytes": 0, "maxKeptBytes": "1MiB"}
 class Row:
     name: str
     run: str
-    field: str  # p50 and p99 in microseconds, rate per second, bytes and bare in bytes
+    field: str  # p50 and p99 in microseconds, rate per second, bytes, bare, first and last in bytes
     baseline: str = ""  # the name of another row
     aim: str = ""
 
@@ -109,12 +115,19 @@ ROWS += [
     *[Row(f"durable submits acknowledged, {n} in flight", f"kept-{n}", "rate", f"SQLite's own inserts, {n} a commit",
           aim="at least 0.5" if n == 256 else "") for n in (16, 256)],
     Row("durable hello, submit to result, p50", "durable", "p50", "4 KiB written and synced, p50"),
+    *[Row(f"durable hello, {n} in flight", f"durable-{n}", "rate", f"durable submits acknowledged, {n} in flight") for n in (16, 256)],
+    Row("start to a first durable result, p50", "restart-empty", "p50"),
+    Row("the same with a million queued, p50", "restart", "p50", "start to a first durable result, p50", aim="at most 5 s"),
+    Row("the store's file early under load", "steady", "first"),
+    Row("the store's file at the end of it", "steady", "last", "the store's file early under load", aim="at most 1.1"),
     *[Row(f"put, take, finish: {queue}, {n} in flight", f"{queue}{suffix}", "rate")
       for queue in ("redis", "beanstalkd") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))],
     *[Row(f"put, take, finish: poppod-store, {n} in flight", f"jobs{suffix}", "rate", f"put, take, finish: redis, {n} in flight",
           aim="at least 1") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))],
 ]
-UNITS = {"p50": "us", "p99": "us", "rate": "/s", "bytes": "B", "bare": "B"}
+ROWS += [Row(f"the same, {n} in flight", f"jobs{suffix}", "rate", f"put, take, finish: beanstalkd, {n} in flight",
+             aim="at least 1") for n, suffix in ((1, ""), (16, "-16"), (256, "-256"))]
+UNITS = {"first": "B", "last": "B", "p50": "us", "p99": "us", "rate": "/s", "bytes": "B", "bare": "B"}
 
 
 class Supervisor:
@@ -131,6 +144,9 @@ class Supervisor:
                         "--state-dir", self.dir.name + "/state"]
 
     def __enter__(self):
+        return self.start()
+
+    def start(self):
         self.log = open(os.path.join(self.dir.name, "log"), "w+", encoding="utf-8")
         self.process = subprocess.Popen(self.command, stdout=self.log, stderr=self.log, start_new_session=True)
         self.wait_ready()
@@ -144,11 +160,18 @@ class Supervisor:
                 sys.exit(f"bench: poppod ended with {self.process.returncode}:\n{self.log.read()}")
             time.sleep(0.05)
 
-    def __exit__(self, *_):
+    def end(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
         self.log.close()
+
+    def __exit__(self, *_):
+        self.end()
         self.dir.cleanup()
+
+    def file_bytes(self):
+        state = pathlib.Path(self.dir.name, "state")
+        return sum(path.stat().st_size for path in state.glob("store.db*"))
 
 
 class Queue:
@@ -199,13 +222,46 @@ def command_of(words, count, places):
     return [BUILD / "tools" / "benchmarks" / ("bench_" + filled[0]), *filled[1:]]
 
 
-def measure(name, scale, places):
+def kept_supervisor():
+    return Supervisor(BOUNDLESS, {"parked": {"paused": True}}, maxTasksPerWorker=0)
+
+
+def restart(name, scale, places):
+    """A supervisor that was ended with a queue is started on it."""
+    full = kept_supervisor()
+    with full.dir:
+        full.start()
+        fill = [BUILD / "tools" / "benchmarks" / "bench_load", full.socket, "0", str(max(256, int(RUNS[name][1] * scale))), "256", "kept"]
+        subprocess.run(fill, stdout=subprocess.DEVNULL, check=True, timeout=PATIENCE)
+        full.end()
+        return take(name, scale, {**places, "{full}": [full.socket], "{full-poppod}": full.command})
+
+
+def steady(seconds, places):
+    """The file's largest size in the first two fifths of a time of durable tasks that come, end and are let go, and in the
+    last fifth."""
+    sizes = []
+    with kept_supervisor() as kept:
+        begun = time.monotonic()
+        while (passed := time.monotonic() - begun) < seconds:
+            take("steady", 1, {**places, "{kept}": [kept.socket]})
+            sizes.append((passed / seconds, kept.file_bytes()))
+    last = min(0.8, sizes[-1][0])
+    return {"first": max(size for at, size in sizes if at < 0.4), "last": max(size for at, size in sizes if at >= last)}
+
+
+def measure(name, options, places):
     words, _ = RUNS[name]
+    scale = options.scale
+    if name == "restart":
+        return restart(name, scale, places)
+    if name == "steady":
+        return steady(options.steady, places)
     if "{file}" in words:
         with tempfile.TemporaryDirectory(prefix="poppo-bench-") as fresh:
             return take(name, scale, {**places, "{file}": [fresh + "/store.db"]})
     if "{kept}" in words:
-        with Supervisor(BOUNDLESS, {"parked": {"paused": True}}, maxTasksPerWorker=0) as kept:
+        with kept_supervisor() as kept:
             return take(name, scale, {**places, "{kept}": [kept.socket]})
     if "{fresh}" not in words:
         return take(name, scale, places)
@@ -232,11 +288,11 @@ def show_progress(text):
 
 def take_rounds(options, places):
     """{run: [result a round]}; within a round every run once, so that a slow minute hits all rows alike."""
-    results = {name: [] for name in RUNS}
+    results = {name: [] for name in RUNS if name in {row.run for row in ROWS}}
     for number in range(options.rounds):
-        for name in RUNS:
+        for name in results:
             show_progress(f"round {number + 1} of {options.rounds}: {name}")
-            results[name].append(measure(name, options.scale, places))
+            results[name].append(measure(name, options, places))
     show_progress("")
     return results
 
@@ -266,12 +322,25 @@ def print_table(summary):
         print(f"{e['name']:42} {e['median']:12.1f} {e['min']:12.1f} {e['max']:12.1f} {e['unit']:3}{ratio}")
 
 
+def choose_rows(expression):
+    baselines = {row.name: row.baseline for row in ROWS}
+    wanted = [row.name for row in ROWS if re.search(expression, row.name)]
+    for name in wanted:
+        if baselines[name] and baselines[name] not in wanted:
+            wanted.append(baselines[name])
+    ROWS[:] = [row for row in ROWS if row.name in wanted]
+
+
 def main():
     parser = argparse.ArgumentParser(prog="tools/bench", description="Benchmarks, as ratios to baselines.")
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the number of messages")
+    parser.add_argument("--only", metavar="EXPRESSION", default="", help="rows whose name matches, and their baselines")
+    parser.add_argument("--long", action="store_true", help="ten minutes of steady load instead of seconds")
     options = parser.parse_args()
+    options.steady = 600 if options.long else 10 * options.scale
+    choose_rows(options.only)
     later = Supervisor(maxTasksPerWorker=0)
     directory = tempfile.TemporaryDirectory(prefix="poppo-bench-")
     with (directory, redis(directory.name + "/redis") as other, beanstalkd(directory.name + "/beanstalkd") as third,

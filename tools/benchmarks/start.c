@@ -1,7 +1,8 @@
 /*
  * How long it takes from the start of a supervisor to the result of a first task.
- *   bench_start SOCKET CODE COUNT PROGRAM [ARGUMENT]...
- * Each time the program is run anew, and ended by TERM, on which it must exit with 0.
+ *   bench_start waited|durable SOCKET CODE COUNT PROGRAM [ARGUMENT]...
+ * Each time the program is run anew, and ended by TERM, on which it must exit with 0. durable: the task is, so that its result
+ * says that the store serves as well.
  */
 #include "base/clock.h"
 #include "measure.h"
@@ -10,6 +11,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,7 +19,7 @@ extern char **environ;
 
 enum { POLL_US = 50, POLLS_MAX = 200000 };
 
-static void run_first_task(const char *path, const char *code)
+static void run_first_task(const char *path, const char *code, bool durable)
 {
         struct wire_submit submit = {0};
         struct session s;
@@ -30,6 +32,10 @@ static void run_first_task(const char *path, const char *code)
         }
         session_prepare_code(&submit, &task, code);
         WIRE_SET(&submit, submit, wait, true);
+        if (durable) {
+                WIRE_SET(&submit, submit, options, (struct wire_task_options){0});
+                WIRE_SET(&submit.options, task_options, durable, true);
+        }
         session_ask(&s, WIRE_MESSAGE(submit), &submit);
         session_close(&s);
         buf_fini(&task);
@@ -37,7 +43,7 @@ static void run_first_task(const char *path, const char *code)
 
 int main(int argc, char **argv)
 {
-        size_t count = argc > 4 ? strtoul(argv[3], NULL, 10) : 0;
+        size_t count = argc > 5 ? strtoul(argv[4], NULL, 10) : 0;
         struct measure m;
 
         if (!count)
@@ -48,9 +54,9 @@ int main(int argc, char **argv)
                 int status;
                 pid_t pid;
 
-                if (posix_spawn(&pid, argv[4], NULL, NULL, argv + 4, environ))
-                        measure_die(argv[4]);
-                run_first_task(argv[1], argv[2]);
+                if (posix_spawn(&pid, argv[5], NULL, NULL, argv + 5, environ))
+                        measure_die(argv[5]);
+                run_first_task(argv[2], argv[3], !strcmp(argv[1], "durable"));
                 measure_add(&m, clock_now() - start);
                 kill(pid, SIGTERM);
                 if (waitpid(pid, &status, 0) < 0 || status)
