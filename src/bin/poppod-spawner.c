@@ -23,9 +23,10 @@ static const struct spawner_class classes[] = {
                 .run = class_http_run},
         {.name = "plugin", .prepare = worker_plugin_prepare, .handlers = true, .load = worker_plugin_load,
                 .run = worker_plugin_run},
-        {.name = "program", .prepare = worker_program_prepare, .handlers = true, .jailer = true, .load = worker_program_load,
-                .run = worker_program_run},
-        {.name = "shell", .nonblocking = true, .jailer = true, .prepare = worker_shell_prepare, .run = worker_shell_run},
+        {.name = "program", .prepare = worker_program_prepare, .handlers = true, .jailer = true,
+                .offer_groups = worker_program_offer_groups, .load = worker_program_load, .run = worker_program_run},
+        {.name = "shell", .nonblocking = true, .jailer = true, .offer_groups = worker_shell_offer_groups,
+                .prepare = worker_shell_prepare, .run = worker_shell_run},
 };
 
 /* poppod-spawner --learn PATH TYPE: the other side of workers that learn. */

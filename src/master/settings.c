@@ -104,13 +104,14 @@ static int write_shell(struct pack *p, const struct source *s)
 {
         const struct config_task_type *t = s->type;
 
-        pack_map(p, 8);
+        pack_map(p, 9);
         put_strings(p, "allow", &t->allow);
         put_strings(p, "paths", &t->paths);
         pack_entry_int(p, "maxOutputBytes", t->max_output_bytes);
         pack_entry_int(p, "maxDiskBytes", t->max_disk_bytes);
         pack_entry_int(p, "maxFiles", t->max_files);
         pack_entry_int(p, "maxTreeProcesses", t->max_tree_processes);
+        pack_entry_int(p, "maxTreeMemoryBytes", t->max_tree_memory_bytes);
         pack_entry_bool(p, "network", s->project->network);
         put_environment(p, &s->project->env);
         return 0;
@@ -175,6 +176,7 @@ int settings_handler(struct buf *out, const struct config *c, const char *type, 
         WIRE_SET(handler, handler, profile, (uint64_t)config_handler_profile(t));
         WIRE_SET(handler, handler, paths, part(out, paths, buf_size(out)));
         WIRE_SET(handler, handler, network, t->network);
+        WIRE_SET(handler, handler, tree_memory, (uint64_t)t->max_tree_memory_bytes);
         if (t->plugin)
                 WIRE_SET(handler, handler, plugin, wire_str(t->plugin));
         else
@@ -199,5 +201,5 @@ bool settings_same_handler(const struct config_task_type *a, const struct config
         return same_strings(&a->program, &b->program) && same_strings(&a->paths, &b->paths) &&
                 !strcmp(a->plugin ? a->plugin : "", b->plugin ? b->plugin : "") &&
                 config_handler_profile(a) == config_handler_profile(b) &&
-                a->network == b->network;
+                a->network == b->network && a->max_tree_memory_bytes == b->max_tree_memory_bytes;
 }

@@ -32,12 +32,13 @@ static const struct cause *find(const struct cause *table, size_t n, int number)
         return NULL;
 }
 
-/* A worker whose channel was not closed by us did not see it closed; and what a program's statuses mean is its own affair. */
+/* A worker whose channel was not closed by us did not see it closed; and what a program's statuses mean is its own affair, but
+ * for the one that its jailer keeps to itself. */
 static const struct cause *cause_of(const struct worker_death *d)
 {
         if (d->killed)
                 return find(signals, sizeof(signals) / sizeof(*signals), d->status);
-        if (d->program || d->status == WORKER_EXIT_CLOSED)
+        if ((d->program && d->status != WORKER_EXIT_TREE_MEMORY) || d->status == WORKER_EXIT_CLOSED)
                 return NULL;
         return find(exits, sizeof(exits) / sizeof(*exits), d->status);
 }

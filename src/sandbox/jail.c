@@ -57,6 +57,7 @@ static void forget_paths(struct jail *j)
 void jail_init(struct jail *j)
 {
         *j = (struct jail){.home = -1, .net = -1};
+        jail_group_init(&j->group);
 }
 
 void jail_fini(struct jail *j)
@@ -64,6 +65,7 @@ void jail_fini(struct jail *j)
         for (size_t i = 0; i < j->n_below; i++)
                 free(j->below[i]);
         forget_paths(j);
+        jail_group_fini(&j->group);
         cleanup_close(&j->home);
         cleanup_close(&j->net);
         jail_init(j);
@@ -196,12 +198,15 @@ int jail_open(struct jail *j, const struct jail_spec *spec)
 
         j->spec = *spec;
         j->spec.paths = (const char *const *)j->paths;
-        if (same || r)
-                return r;
-        j->fault[0] = '\0';
-        r = build(j);
-        j->built = !r;
-        j->builds++;
+        if (!same && !r) {
+                j->fault[0] = '\0';
+                jail_group_rest(j);
+                r = build(j);
+                j->built = !r;
+                j->builds++;
+        }
+        if (!r)
+                jail_group_open(j);
         return r;
 }
 
@@ -251,21 +256,19 @@ int jail_tree_open(struct jail *j, struct jail_tree *t)
 
 int jail_tree_start(struct jail_tree *t, const struct jail_command *c)
 {
-        const unsigned long flags =
-                CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_PIDFD | SIGCHLD;
+        struct jail_birth birth = {.tree = t, .command = c};
         int pair[2];
         pid_t pid;
 
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return jail_fail(t->jail, -errno, "a line to the tree");
-        pid = (pid_t)syscall(SYS_clone, flags, NULL, &t->pidfd, NULL, 0);
-        if (!pid)
-                jail_init_run(t, c, pair[1]);
+        birth.line = pair[1];
+        pid = jail_group_birth(&birth);
         close(pair[1]);
         t->line = pair[0];
         if (pid < 0) {
                 t->pidfd = -1;
-                return jail_fail(t->jail, -errno, "a process in namespaces of its own");
+                return jail_fail(t->jail, pid, "a process in namespaces of its own");
         }
         t->pid = pid;
         return 0;
@@ -279,8 +282,15 @@ void jail_tree_stop(struct jail_tree *t)
 
 void jail_tree_kill(struct jail_tree *t)
 {
-        if (t->pid)
-                syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+        if (!t->pid)
+                return;
+        syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+        jail_group_kill(t->jail);
+}
+
+uint64_t jail_tree_cpu_us(const struct jail_tree *t)
+{
+        return t->pid ? jail_group_cpu_us(t->jail) : 0;
 }
 
 static void read_reports(int line, struct jail_end *end)
@@ -308,13 +318,15 @@ static void read_reports(int line, struct jail_end *end)
 
 int jail_tree_wait(struct jail_tree *t, struct jail_end *end)
 {
+        struct rusage used = {0};
         int r;
 
         *end = (struct jail_end){.how = JAIL_UNKNOWN};
         do {
-                r = wait4(t->pid, NULL, 0, &end->used) < 0 ? -errno : 0;
+                r = wait4(t->pid, NULL, 0, &used) < 0 ? -errno : 0;
         } while (r == -EINTR);
         t->pid = 0;
+        jail_group_account(t->jail, &used, end);
         read_reports(t->line, end);
         cleanup_close(&t->pidfd);
         cleanup_close(&t->line);

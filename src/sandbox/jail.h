@@ -9,13 +9,14 @@
  *   jail_tree_wait(&tree, &end)          nothing of it lives any more; its private directory still can be
  * read jail_tree_close(&tree)
  *
- * The jailer has one thread, and must be able to make namespaces: as root, or by a user namespace, which is
- * entered if needed. When the jailer dies, for whatever reason, its tree dies. Failures say what failed in
+ * The jailer has one thread besides the jail's own, and must be able to make namespaces: as root, or by a user
+ * namespace, which is entered if needed. When the jailer dies, for whatever reason, its tree dies. Failures say what failed in
  * jail.fault.
  */
 #pragma once
 
 #include "sandbox/filter.h"
+#include "sandbox/jail_group.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -45,6 +46,10 @@ struct jail_spec {
         uint64_t cpu_seconds;            /* of one process */
         uint64_t processes;              /* of a tree, threads included */
         uint64_t descriptors;            /* of one process */
+        uint64_t tree_memory_bytes;      /* of a tree, its private directory included; where groups can be had */
+        const struct cgroup_host *groups; /* the caller's; NULL: none */
+        const char *project;              /* a group below those that the tree's is in; NULL: none */
+        unsigned int slot;                /* no two jailers of a supervisor have the same */
 };
 
 struct jail {
@@ -61,6 +66,7 @@ struct jail {
         int home, net;               /* the jailer's first mount namespace; an empty network, -1: not made */
         char *below[JAIL_PATHS_MAX]; /* paths that lie in the private directory: mounted for each tree */
         size_t n_below;
+        struct jail_group group;
         char fault[JAIL_FAULT];
 };
 
@@ -104,8 +110,12 @@ struct jail_end {
          * has the status of one that the kernel ended by SIGSYS. */
         char denied[FILTER_CALL_NAME];
         int status;         /* the command's, as from waitpid() */
-        struct rusage used; /* by the whole tree, as far as its init could wait for it; ru_maxrss: the largest
-                               process */
+        /* By the whole tree, where it has a group that counts it; else as far as its init could wait for it, and the
+         * largest process's memory. */
+        uint64_t cpu_us, peak_bytes;
+        bool out_of_memory; /* something of it was killed, since there was no memory: its own limit if full */
+        bool full;
+        uint64_t refused_forks;
 };
 
 int jail_tree_open(struct jail *j, struct jail_tree *t);
@@ -114,6 +124,8 @@ int jail_tree_start(struct jail_tree *t, const struct jail_command *c);
 void jail_tree_stop(struct jail_tree *t);
 /* Ends all of it at once, without the counting. */
 void jail_tree_kill(struct jail_tree *t);
+/* What a tree that runs has used so far, where that is counted; else 0. */
+uint64_t jail_tree_cpu_us(const struct jail_tree *t);
 /* Blocks until pidfd is readable. Negative: nothing is known of its end; it has ended all the same. */
 int jail_tree_wait(struct jail_tree *t, struct jail_end *end);
 /* Kills what still runs. The private directory is gone with its last descriptor. */

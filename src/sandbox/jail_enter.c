@@ -40,9 +40,9 @@ static int by_number(const void *a, const void *b)
 /* What is needed moves up, and everything else is closed: the jailer's channel, other trees' lines. */
 static int close_others(struct jail_entry *e)
 {
-        int *needed[JAIL_FDS_MAX + 4] = {&e->disk, &e->net, &e->line, &e->learner}, kept[JAIL_FDS_MAX + 4];
-        size_t n = 4;
-        int from = 0;
+        int *needed[JAIL_FDS_MAX + 6] = {&e->disk, &e->net, &e->line, &e->learner, &e->event, &e->kills};
+        int kept[JAIL_FDS_MAX + 6], from = 0;
+        size_t n = 6;
 
         for (int k = 0; k < e->command->n_fds; k++)
                 needed[n++] = &e->fds[k];

@@ -30,6 +30,9 @@
 /* Descriptors from KEPT_FD on are this file's. */
 enum { NOT_FOUND = 127, NOT_RUN = 126, KEPT_FD = 128 };
 
+/* How long a kill may take that was announced. */
+enum { KILL_LOOKS = 100, KILL_LOOK_US = 500 };
+
 struct init {
         struct jail_entry entry;
         int signals;
@@ -235,20 +238,36 @@ static void hear_filter(struct init *i, short events)
         }
 }
 
+/* Groups above and below are told as well. The kernel tells before it has killed, so there is something to wait for. */
+static bool is_short_of_memory(const struct init *i, short told)
+{
+        uint64_t events;
+
+        if (!told || read(i->entry.event, &events, sizeof(events)) < 0)
+                return false;
+        for (int k = 0; k < KILL_LOOKS; k++) {
+                if (cgroup_read_kills(i->entry.kills) > i->entry.jail->group.before.oom_kills)
+                        return true;
+                usleep(KILL_LOOK_US);
+        }
+        return false;
+}
+
+/* One of a tree that was killed for want of memory takes all others along: none of them could tell why it is gone. */
 static void wait_for(struct init *i, pid_t command, int *status)
 {
         struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->entry.line, .events = POLLIN},
-                {.events = POLLIN}};
+                {.events = POLLIN}, {.fd = i->entry.event, .events = POLLIN}};
 
         while (!reap(command, status)) {
                 struct signalfd_siginfo info;
 
                 fds[2].fd = i->listener >= 0 ? i->listener : i->ask[0];
-                if (poll(fds, 3, -1) < 0 && errno != EINTR)
+                if (poll(fds, 4, -1) < 0 && errno != EINTR)
                         return;
                 while (read(i->signals, &info, sizeof(info)) > 0) {
                 }
-                if (fds[1].revents)
+                if (fds[1].revents || is_short_of_memory(i, fds[3].revents))
                         return;
                 if (fds[2].revents)
                         hear_filter(i, fds[2].revents);
@@ -300,7 +319,9 @@ _Noreturn void jail_init_run(const struct jail_tree *t, const struct jail_comman
                                  .disk = t->disk,
                                  .net = t->jail->net,
                                  .line = line,
-                                 .learner = t->jail->spec.learner ? t->jail->spec.learner : -1},
+                                 .learner = t->jail->spec.learner ? t->jail->spec.learner : -1,
+                                 .event = t->jail->group.event,
+                                 .kills = t->jail->group.kills},
                 .ask = {-1, -1},
                 .listener = -1};
         const char *what = "waiting for children";

@@ -14,10 +14,10 @@ static rlim_t all_of(uint64_t limit)
         return limit ? limit : RLIM_INFINITY;
 }
 
-/* Its init counts, and in a user namespace the jailer, which has the same user. */
+/* Its init counts, and in a user namespace the jailer with its thread, which have the same user. */
 static rlim_t processes(const struct jail *j)
 {
-        return j->spec.processes ? j->spec.processes + 1 + j->user_namespace : RLIM_INFINITY;
+        return j->spec.processes ? j->spec.processes + 1 + j->user_namespace * (1 + j->group.cradle.running) : RLIM_INFINITY;
 }
 
 /* Of the processor's time the soft limit has a signal of its own, which says what it was; the hard one just

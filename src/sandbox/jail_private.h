@@ -30,11 +30,37 @@ int jail_limits_set(const struct jail *j);
 /* Whether they read back as they should be. */
 bool jail_limits_hold(const struct jail *j);
 
+/* ---- control groups; what they cannot do is no failure of a jail's ---- */
+
+#define JAIL_NAMESPACES (CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWCGROUP)
+
+struct jail_birth {
+        struct jail_tree *tree;
+        const struct jail_command *command;
+        int line;
+};
+
+void jail_group_init(struct jail_group *g);
+void jail_group_fini(struct jail_group *g);
+/* As the spec has it. */
+void jail_group_open(struct jail *j);
+/* One thread again, until the next jail_group_open(): what is done to the jailer's mounts needs that. */
+void jail_group_rest(struct jail *j);
+/* A tree's first process, in its namespaces and its group. Its pid, or -errno. */
+pid_t jail_group_birth(struct jail_birth *b);
+void jail_group_kill(struct jail *j);
+uint64_t jail_group_cpu_us(const struct jail *j);
+/* At the end of a tree: what it used, and whether memory was the reason. */
+void jail_group_account(struct jail *j, const struct rusage *used, struct jail_end *end);
+/* For the probe: a few processes only, or as many as ever. */
+void jail_group_narrow(struct jail *j, bool narrow);
+bool jail_group_has(const struct jail *j, enum cgroup_part part);
+
 /* What a tree's first process brings along. */
 struct jail_entry {
         const struct jail *jail;
         const struct jail_command *command;
-        int disk, net, line, learner;
+        int disk, net, line, learner, event, kills;
         int fds[JAIL_FDS_MAX]; /* as in the command */
 };
 

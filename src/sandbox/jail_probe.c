@@ -21,6 +21,9 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
+/* PROBE_FORKS: more than a narrow group lets be. */
+enum { PROBE_BYTES = 4 << 20, PROBE_FORKS = 4 };
+
 /* Shared with the jailer, which says how things are outside. */
 struct probe {
         const struct jail *jail;
@@ -157,12 +160,44 @@ static enum layer_state probe_rlimits(const struct probe *p)
         return jail_limits_hold(p->jail) ? LAYER_ENFORCED : LAYER_PARTIAL;
 }
 
-/* Shared memory counts for no process's limit, and each process has its own: only a control group bounds a tree, and
- * trees stand in none yet. */
+/* What a tree's group must notice, and refuse; the jailer sees whether it has. To run out of memory is not tried: each
+ * worker's start would leave a page in the kernel's log. */
 static enum layer_state probe_memory(const struct probe *p)
 {
+        char *shared = mmap(NULL, PROBE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
         (void)p;
-        return LAYER_ABSENT;
+        if (shared == MAP_FAILED)
+                return LAYER_ABSENT;
+        memset(shared, 1, PROBE_BYTES);
+        munmap(shared, PROBE_BYTES);
+        return LAYER_ENFORCED;
+}
+
+static enum layer_state probe_processes(const struct probe *p)
+{
+        pid_t pids[PROBE_FORKS];
+        int n = 0, status;
+
+        (void)p;
+        while (n < PROBE_FORKS && (pids[n] = fork()) >= 0) {
+                if (!pids[n]) {
+                        pause();
+                        _exit(0);
+                }
+                n++;
+        }
+        for (int i = 0; i < n; i++) {
+                kill(pids[i], SIGKILL);
+                waitpid(pids[i], &status, 0);
+        }
+        return enforced_if(n < PROBE_FORKS);
+}
+
+static enum layer_state probe_time(const struct probe *p)
+{
+        (void)p;
+        return LAYER_ENFORCED;
 }
 
 /* Without the filter these say something else. */
@@ -229,6 +264,20 @@ static pid_t start_listener(const struct probe *p)
         return pid;
 }
 
+/* Limits were read back when they were set, else the group does not count as there. Without it a limit of the tree's user
+ * bounds the number of processes, and nothing the memory of all of them. */
+static void judge_group(const struct jail *j, const struct jail_end *end, enum layer_state states[JAIL_N_LAYERS])
+{
+        bool refused = states[JAIL_LAYER_processes] == LAYER_ENFORCED && end->refused_forks > 0;
+
+        if (!jail_group_has(j, CGROUP_MEMORY) || !j->spec.tree_memory_bytes || end->peak_bytes < PROBE_BYTES)
+                states[JAIL_LAYER_memory] = LAYER_ABSENT;
+        states[JAIL_LAYER_processes] = !j->spec.processes ? LAYER_ABSENT :
+                jail_group_has(j, CGROUP_PIDS) && refused ? LAYER_ENFORCED : LAYER_PARTIAL;
+        if (!jail_group_has(j, CGROUP_TIME) || !end->cpu_us)
+                states[JAIL_LAYER_time] = LAYER_ABSENT;
+}
+
 static int run(struct jail *j, struct probe *p)
 {
         struct jail_command command = {.fds = {-1, -1, -1}, .n_fds = 3, .call = probe_all, .arg = p};
@@ -238,9 +287,13 @@ static int run(struct jail *j, struct probe *p)
 
         if (r)
                 return r;
+        jail_group_narrow(j, true);
         r = jail_tree_start(&tree, &command);
         if (!r)
                 r = jail_tree_wait(&tree, &end);
+        jail_group_narrow(j, false);
+        if (!r)
+                judge_group(j, &end, p->states);
         if (!r && (end.how != JAIL_RAN || !WIFEXITED(end.status) || WEXITSTATUS(end.status)))
                 r = jail_fail(j, end.error ? end.error : -EPROTO, *end.what ? end.what : "the probe");
         jail_tree_close(&tree);

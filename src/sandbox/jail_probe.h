@@ -19,6 +19,8 @@
         X(landlock, landlock)                                                                                \
         X(rlimits, rlimits)                                                                                  \
         X(treeMemory, memory)                                                                                \
+        X(treeProcesses, processes)                                                                          \
+        X(treeCpu, time)                                                                                     \
         X(seccomp, seccomp)
 
 enum jail_layer {

@@ -23,6 +23,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { HIGH_FD = 128 };
+
 static int layer_session(const struct lockdown *l)
 {
         (void)l;
@@ -45,18 +47,25 @@ static int null_stdio(void)
         return r;
 }
 
+/* Nothing that is needed lies where another thing is to go: first out of the way, then each to its place. */
 static int layer_descriptors(const struct lockdown *l)
 {
-        int r;
+        int first = LOCKDOWN_CHANNEL_FD + 1, learner = -1, r;
 
         /* The channel moves first: whatever had its number, the spawner's own channel included, is closed by that. */
         if (dup2(l->channel_fd, LOCKDOWN_CHANNEL_FD) < 0)
                 return error_origin(-errno);
-        if (l->learner && dup2(l->learner, LOCKDOWN_LEARNER_FD) < 0)
-                return error_origin(-errno);
+        if (l->learner) {
+                learner = fcntl(l->learner, F_DUPFD_CLOEXEC, HIGH_FD);
+                first = LOCKDOWN_LEARNER_FD + 1;
+        }
         r = null_stdio();
-        if (!r)
-                r = fd_close_from(LOCKDOWN_CHANNEL_FD + 1, l->learner ? LOCKDOWN_LEARNER_FD : -1);
+        if (!r && l->groups)
+                r = first = cgroup_host_move(l->groups, first);
+        if (r >= 0 && l->learner && dup2(learner, LOCKDOWN_LEARNER_FD) < 0)
+                r = error_origin(-errno);
+        if (r >= 0)
+                r = fd_close_from(first, -1);
         if (r)
                 return r;
         return instrumented() || l->learner ? LAYER_PARTIAL : LAYER_ENFORCED;

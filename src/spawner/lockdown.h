@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "sandbox/cgroup.h"
 #include "sandbox/filter.h"
 #include "sandbox/layer.h"
 #include "sandbox/profile.h"
@@ -23,6 +24,7 @@ struct lockdown {
         pid_t parent;          /* the master */
         int channel_fd;
         int learner; /* its filter refuses nothing, and tells whoever listens there; 0: it is as it should be */
+        struct cgroup_host *groups; /* NULL: none. Their descriptors are the only ones kept besides the channel */
         bool jailer; /* leaves out the layers that it lays around what it runs, and tells those itself */
 };
 

@@ -37,6 +37,7 @@ struct spawner {
         int learner; /* a socket; 0: nobody learns */
         uint64_t mapped_bytes;
         pid_t master;
+        struct cgroup_host groups;
 };
 
 /* Every child inherits what is done here. The time zone is read now, so that no worker ever needs its file. */
@@ -135,6 +136,8 @@ static int prepare_class(struct spawner *s, const struct spawner_class *class)
 {
         int r = prepare_filters(s, class);
 
+        if (class->offer_groups)
+                class->offer_groups(&s->groups);
         if (!r && class->prepare)
                 r = class->prepare(&s->setup);
         if (r)
@@ -142,11 +145,25 @@ static int prepare_class(struct spawner *s, const struct spawner_class *class)
         return r;
 }
 
+/* Groups are the supervisor's, and a spawner that follows this one goes on with them. */
+static void open_groups(struct spawner *s)
+{
+        static const char *const parts[CGROUP_PARTS] = {[CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "processes",
+                [CGROUP_CPU] = "CPU quotas", [CGROUP_TIME] = "CPU time", [CGROUP_KILL] = "kill"};
+
+        cgroup_host_open(&s->groups, s->master);
+        for (int p = 0; p < CGROUP_PARTS; p++)
+                if (cgroup_why(&s->groups, (enum cgroup_part)p))
+                        log_info("cgroup", "no control group for %s: %s", parts[p],
+                                cgroup_why(&s->groups, (enum cgroup_part)p));
+}
+
 static int prepare(struct spawner *s)
 {
         int r = 0;
 
         filter_prepare_names();
+        open_groups(s);
         r = reach_learner(s);
         for (size_t i = 0; !r && i < s->n_classes; i++)
                 r = prepare_class(s, &s->classes[i]);
@@ -195,17 +212,17 @@ static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *wh
         return r ? r : channel_flush(&s->channel);
 }
 
-static struct lockdown lockdown_of(const struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask)
+static struct lockdown lockdown_of(struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask)
 {
         enum profile profile = (enum profile)(class->handlers ? (int)ask->handler.profile : profile_find(class->name));
 
         return (struct lockdown){.setup = &s->setup, .filter = &s->filters[profile], .profile = profile,
                 .mapped_bytes = s->mapped_bytes, .parent = s->master, .jailer = class->jailer,
-                .learner = ask->learn ? s->learner : 0};
+                .learner = ask->learn ? s->learner : 0, .groups = class->offer_groups ? &s->groups : NULL};
 }
 
 /* A js worker's channel is blocking on its side: it waits in recv(), since NOFILE 0 makes poll() refuse descriptors. */
-static int make_worker(const struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask,
+static int make_worker(struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask,
         int fds[static 2], pid_t *pid)
 {
         struct lockdown l = lockdown_of(s, class, ask);
@@ -289,6 +306,7 @@ static void spawner_fini(struct spawner *s)
 {
         for (int p = 0; p < PROFILES; p++)
                 filter_fini(&s->filters[p]);
+        cgroup_host_close(&s->groups);
         channel_fini(&s->channel);
         if (s->learner > 0)
                 close(s->learner);
@@ -300,6 +318,7 @@ int spawner_main(int channel_fd, const struct spawner_class *classes, size_t n_c
         struct spawner s = {.classes = classes, .n_classes = n_classes, .master = getppid()};
         int r;
 
+        cgroup_host_init(&s.groups);
         channel_init(&s.channel, channel_fd, FRAME_MAX, FRAME_MAX);
         r = settle_in(channel_fd);
         if (!r)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/buf.h"
+#include "sandbox/cgroup.h"
 #include "wire/codec.h"
 
 #include <stdbool.h>
@@ -19,6 +20,8 @@ struct spawner_class {
         int (*prepare)(const struct wire_spawn_setup *setup);
         bool nonblocking; /* its channel is polled; else it blocks */
         bool jailer;      /* locks up what it runs (sandbox/jail.h), and tells those layers itself */
+        /* A jailer's, before it prepares: where it makes control groups for its trees. The host stays as long as the process. */
+        void (*offer_groups)(const struct cgroup_host *groups);
         bool handlers;    /* serves handlers of the operator's own, under the profile that each of them names */
         /* In the forked child, before any layer is laid: loads what the sandbox would not let it load. ask is the message that
          * it was asked for with, and stays as long as the process. Negative or positive: the child ends; positive: refused,

@@ -300,7 +300,7 @@ def the_layers_of_the_tree_are_told(daemon):
         layers = client.run(task(["true"]))["isolation"]
         for name in ("session", "closedFds", "environment", "parentDeath", "notDumpable", "privateRoot", "pidNamespace",
                      "ipcNamespace", "netNamespace", "utsNamespace", "uid", "capabilities", "noNewPrivs", "landlock", "rlimits", "treeMemory",
-                     "seccomp"):
+                     "treeProcesses", "treeCpu", "seccomp"):
             assert name in layers, (name, layers)
         assert daemon.status()["isolation"]["shell"] == layers
 

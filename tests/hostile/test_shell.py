@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import groups
 from commands import error_of, out, task, value_of
 from harness import NOBODY, Daemon, Ordinary, descendants, eventually
 from tap import case, note, run
@@ -477,7 +478,8 @@ def what_holds_is_reported(daemon):
     with daemon.client() as client:
         layers = client.run(task(["true"]))["isolation"]
         expected = {name: "enforced" for name in layers}
-        expected["treeMemory"] = "absent"
+        # An ordinary user is handed no group here.
+        expected |= {"treeMemory": "absent", "treeProcesses": "partial", "treeCpu": "absent"} if ORDINARY else groups.layers()
         if os.environ.get("POPPO_SANITIZED"):
             expected["closedFds"] = "partial"
         # A kernel that is older than the scopes of Landlock.

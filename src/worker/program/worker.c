@@ -43,6 +43,7 @@ enum {
 
 static struct wire_spawn_setup setup;
 static struct filter filters[PROFILES];
+static const struct cgroup_host *groups;
 
 static struct {
         struct launch launch;
@@ -66,6 +67,11 @@ int worker_program_prepare(const struct wire_spawn_setup *s)
         if (!r)
                 r = filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
         return r ? r : filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
+}
+
+void worker_program_offer_groups(const struct cgroup_host *offered)
+{
+        groups = offered;
 }
 
 int worker_program_load(const struct wire_spawn *ask, struct wire_refusal *why)
@@ -136,6 +142,9 @@ static int open_jail(const struct wire_spawn *ask, const struct filter *filter)
                 .processes = PROCESSES,
                 .descriptors = DESCRIPTORS,
                 .learner = ask->learn ? LEARNER : 0,
+                .tree_memory_bytes = ask->handler.tree_memory,
+                .groups = groups,
+                .slot = (unsigned int)ask->slot,
         };
 
         return jail_open(&worker.jail, &spec);
@@ -258,11 +267,23 @@ static _Noreturn void end_like(int status, const char *denied)
                 say_failed("%s%s%s", denied, *denied && *text ? "; " : "", text);
         if (WIFSIGNALED(status))
                 die_of(WTERMSIG(status));
-        _exit(WEXITSTATUS(status));
+        _exit(WEXITSTATUS(status) == WORKER_EXIT_TREE_MEMORY ? WORKER_EXIT_HANDLER : WEXITSTATUS(status));
+}
+
+/* This status is never a program's own. */
+static _Noreturn void end_without_memory(const struct jail_end *how)
+{
+        say_failed("%s and its processes needed more than the %llu bytes of memory that they may have together "
+                   "(maxTreeMemoryBytes); %llu were in use",
+                worker.launch.argv[0], (unsigned long long)worker.jail.spec.tree_memory_bytes,
+                (unsigned long long)how->peak_bytes);
+        _exit(WORKER_EXIT_TREE_MEMORY);
 }
 
 static _Noreturn void end(const struct jail_end *how)
 {
+        if (how->out_of_memory && how->full)
+                end_without_memory(how);
         switch (how->how) {
         case JAIL_RAN:
                 end_like(how->status, how->denied);

@@ -5,8 +5,10 @@
  */
 #pragma once
 
+#include "sandbox/cgroup.h"
 #include "wire/codec.h"
 
+void worker_program_offer_groups(const struct cgroup_host *groups);
 int worker_program_prepare(const struct wire_spawn_setup *setup);
 
 /* In the child, before lock-down: whose code it is. Positive: refused, with the reason. */

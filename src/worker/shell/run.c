@@ -204,10 +204,27 @@ static void judge_signal(const struct run *r, int number, struct outcome *out)
                 outcome_fail(out, WIRE_EXIT_STATUS, "%s was ended by SIG%s", r->name, name ? name : "?");
 }
 
+/* Whose limit it was: the tree's own, or one above it. */
+static void judge_memory(const struct run *r, const struct jail_end *end, struct outcome *out)
+{
+        unsigned long long peak = end->peak_bytes;
+
+        if (end->full)
+                outcome_fail(out, WIRE_OUT_OF_MEMORY,
+                        "%s and its processes needed more than the %llu bytes of memory that they may have together "
+                        "(maxTreeMemoryBytes); %llu were in use",
+                        r->name, (unsigned long long)r->tree.jail->spec.tree_memory_bytes, peak);
+        else
+                outcome_fail(out, WIRE_OUT_OF_MEMORY,
+                        "%s was killed with %llu bytes in use, since the machine had no more memory", r->name, peak);
+}
+
 static void judge(const struct run *r, const struct jail_end *end, struct outcome *out)
 {
         if (r->stopped != WIRE_OK)
                 return judge_stopped(r, out);
+        if (end->out_of_memory)
+                return judge_memory(r, end, out);
         if (end->how == JAIL_NOT_STARTED)
                 outcome_fail(out, WIRE_WORKER_CRASHED, "%s could not be started: %s: %s", r->name, end->what,
                         error_text(end->error));
@@ -247,7 +264,6 @@ static void write_outcome(struct run *r, const struct jail_end *end, struct outc
 void run_finish(struct run *r, struct outcome *out)
 {
         struct jail_end end;
-        const struct rusage *used = &end.used;
 
         jail_tree_wait(&r->tree, &end);
         for (int i = 0; i < RUN_STREAMS; i++)
@@ -255,8 +271,7 @@ void run_finish(struct run *r, struct outcome *out)
         outcome_reset(out);
         write_outcome(r, &end, out);
         out->truncated = r->streams[RUN_STDOUT].cut || r->streams[RUN_STDERR].cut;
-        out->cpu_us = (uint64_t)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000u +
-                      (uint64_t)(used->ru_utime.tv_usec + used->ru_stime.tv_usec);
-        out->peak_bytes = (uint64_t)used->ru_maxrss * 1024;
+        out->cpu_us = end.cpu_us;
+        out->peak_bytes = end.peak_bytes;
         run_fini(r);
 }

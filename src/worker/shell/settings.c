@@ -13,7 +13,8 @@ void settings_init(struct settings *s)
         *s = (struct settings){.max_output_bytes = 256 << 10,
                 .max_disk_bytes = 64 << 20,
                 .max_files = 4096,
-                .max_tree_processes = 64};
+                .max_tree_processes = 64,
+                .max_tree_memory_bytes = 512 << 20};
 }
 
 void settings_fini(struct settings *s)
@@ -41,7 +42,8 @@ static int read_numbers(struct settings *s, struct bytes map)
                 const char *key;
                 uint64_t *to;
         } rows[] = {{"maxOutputBytes", &s->max_output_bytes}, {"maxDiskBytes", &s->max_disk_bytes},
-                {"maxFiles", &s->max_files}, {"maxTreeProcesses", &s->max_tree_processes}};
+                {"maxFiles", &s->max_files}, {"maxTreeProcesses", &s->max_tree_processes},
+                {"maxTreeMemoryBytes", &s->max_tree_memory_bytes}};
 
         for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
                 struct wire_value v;

@@ -8,7 +8,7 @@ struct settings {
         struct bytes allow, env; /* encoded, copies */
         struct strings paths;
         bool network;
-        uint64_t max_output_bytes, max_disk_bytes, max_files, max_tree_processes;
+        uint64_t max_output_bytes, max_disk_bytes, max_files, max_tree_processes, max_tree_memory_bytes;
 };
 
 /* As the configuration's defaults have them. */

@@ -23,11 +23,13 @@ enum { BACKLOG_MAX = 1024 * 1024, DESCRIPTORS = 1024, LEARNER_FD = 4, MS_PER_S =
 
 static struct wire_spawn_setup setup;
 static struct filter filter;
+static const struct cgroup_host *groups;
 
 struct shell {
         struct port port; /* first: its callbacks get it */
         struct jail jail;
         uid_t uid;
+        unsigned int slot;
         struct bytes own;    /* layers around this process */
         unsigned int probed; /* of jail.builds */
         bool learns;
@@ -43,6 +45,11 @@ int worker_shell_prepare(const struct wire_spawn_setup *s)
         setup = *s;
         /* Trees are no part of a sanitizer's runtime, so the filter holds for them also then. */
         return RUNNING_ON_VALGRIND ? 0 : filter_build(&filter, PROFILE_SHELL, false);
+}
+
+void worker_shell_offer_groups(const struct cgroup_host *offered)
+{
+        groups = offered;
 }
 
 static struct shell *shell_of(struct port *p)
@@ -67,6 +74,9 @@ static int open_jail(struct shell *s)
                 .processes = now->max_tree_processes,
                 .descriptors = DESCRIPTORS,
                 .learner = s->learns ? LEARNER_FD : 0,
+                .tree_memory_bytes = now->max_tree_memory_bytes,
+                .groups = groups,
+                .slot = s->slot,
         };
         int r = jail_open(&s->jail, &spec);
 
@@ -285,6 +295,7 @@ _Noreturn void worker_shell_run(int channel_fd, const struct wire_spawn *ask, st
         if (port_open(&s.port, channel_fd, &setup, &ops) < 0 || outcome_init(&s.outcome, &setup) < 0)
                 _exit(WORKER_EXIT_MEMORY);
         s.uid = jail_uid(getppid(), ask->slot);
+        s.slot = (unsigned int)ask->slot;
         s.own = layers;
         s.learns = ask->learn;
         if (s.learns)

@@ -6,10 +6,13 @@
  */
 #pragma once
 
+#include "sandbox/cgroup.h"
 #include "wire/message.h"
 
 /* Once in the spawner: the filter. Negative: no worker can be started. */
 int worker_shell_prepare(const struct wire_spawn_setup *setup);
+
+void worker_shell_offer_groups(const struct cgroup_host *groups);
 
 /* In the locked-down child; the channel does not block. Makes its jail, probes it, says `ready` with the
  * layers around itself and those around the tree, and serves until the channel closes. Where no jail can be

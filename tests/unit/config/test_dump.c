@@ -102,7 +102,7 @@ static void test_an_entry_shows_its_own_options_only(void **state)
         assert_int_equal(load_string(&cfg, "{\"taskTypes\":{\"execute-module\":{},\"own\":{\"program\":\"/p\"}}}", &err), 0);
         text = dump(&cfg);
         assert_non_null(strstr(text, "\"execute-module\": {\n            \"enabled\": true,\n            \"roots\": []\n        },"
-                                     "\n        \"own\": {\n            \"enabled\": true,\n            \"paths\": [],\n"
+                                     "\n        \"own\": {\n            \"enabled\": true,\n            \"maxTreeMemoryBytes\": 536870912,\n            \"paths\": [],\n"
                                      "            \"program\": [\"/p\"],\n            \"network\": false,\n            \"processes\": 0\n        }"));
         free(text);
         config_fini(&cfg);
