@@ -134,6 +134,10 @@ static const struct row {
         {"treeMemory", always,
                 {"the memory controller is not to be had in poppod's control group",
                         "give it a delegated group with the memory controller"}},
+        {"treeCpu", cgroups_are_not_mounted,
+                {"no control groups are mounted at /sys/fs/cgroup", "mount -t cgroup2 none /sys/fs/cgroup"}},
+        {"treeCpu", always,
+                {"no control group of poppod's own counts CPU time", "run poppod as root, or under systemd with Delegate=yes"}},
         {"", always, {"no reason is known", "run poppod with logging.level debug and look into its log"}},
 };
 

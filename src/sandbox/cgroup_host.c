@@ -22,6 +22,9 @@
  * is, so that the second time there is none left. */
 enum { HIGH_FD = 64, ROUNDS = 4, DEPTH_MAX = 4, STAT_TEXT = 1024 };
 
+/* How long the end of others is waited for. */
+enum { LOOKS = 200, LOOK_US = 2000 };
+
 static const char mend[] = "run poppod as root, or hand it a subtree (systemd: Delegate=yes)";
 
 __attribute__((format(printf, 3, 4))) static void lack(
@@ -341,6 +344,16 @@ static void give_room_back(int above, int base)
                 }
 }
 
+/* Trees may still be dying with the workers that had them. */
+static void remove_patiently(int above, const char *name)
+{
+        for (int i = 0; i < LOOKS && faccessat(above, name, F_OK, 0) == 0; i++) {
+                remove_group(above, name, 0);
+                if (faccessat(above, name, F_OK, 0) == 0)
+                        usleep(LOOK_US);
+        }
+}
+
 void cgroup_host_close(struct cgroup_host *h)
 {
         for (int p = 0; p < CGROUP_PARTS; p++) {
@@ -349,7 +362,7 @@ void cgroup_host_close(struct cgroup_host *h)
                 if (above >= 0 && base >= 0 && h->versions[p] == 2)
                         give_room_back(above, base);
                 if (above >= 0)
-                        remove_group(above, h->name, 0);
+                        remove_patiently(above, h->name);
         }
         cgroup_close(&h->base);
         cgroup_close(&h->above);

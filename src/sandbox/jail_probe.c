@@ -179,7 +179,6 @@ static enum layer_state probe_processes(const struct probe *p)
         pid_t pids[PROBE_FORKS];
         int n = 0, status;
 
-        (void)p;
         while (n < PROBE_FORKS && (pids[n] = fork()) >= 0) {
                 if (!pids[n]) {
                         pause();
@@ -191,7 +190,9 @@ static enum layer_state probe_processes(const struct probe *p)
                 kill(pids[i], SIGKILL);
                 waitpid(pids[i], &status, 0);
         }
-        return enforced_if(n < PROBE_FORKS);
+        if (n < PROBE_FORKS)
+                return LAYER_ENFORCED;
+        return jail_limits_hold(p->jail) ? LAYER_PARTIAL : LAYER_ABSENT;
 }
 
 static enum layer_state probe_time(const struct probe *p)
@@ -264,16 +265,20 @@ static pid_t start_listener(const struct probe *p)
         return pid;
 }
 
-/* Limits were read back when they were set, else the group does not count as there. Without it a limit of the tree's user
- * bounds the number of processes, and nothing the memory of all of them. */
+/* Limits were read back when they were set, else the group does not count as there. Without it the limit of the tree's
+ * user, which was read back in the tree, bounds the number of processes, and nothing the memory of all of them. */
 static void judge_group(const struct jail *j, const struct jail_end *end, enum layer_state states[JAIL_N_LAYERS])
 {
-        bool refused = states[JAIL_LAYER_processes] == LAYER_ENFORCED && end->refused_forks > 0;
+        enum layer_state *processes = &states[JAIL_LAYER_processes];
 
         if (!jail_group_has(j, CGROUP_MEMORY) || !j->spec.tree_memory_bytes || end->peak_bytes < PROBE_BYTES)
                 states[JAIL_LAYER_memory] = LAYER_ABSENT;
-        states[JAIL_LAYER_processes] = !j->spec.processes ? LAYER_ABSENT :
-                jail_group_has(j, CGROUP_PIDS) && refused ? LAYER_ENFORCED : LAYER_PARTIAL;
+        if (!j->spec.processes)
+                *processes = LAYER_ABSENT;
+        else if (!jail_group_has(j, CGROUP_PIDS) && *processes == LAYER_PARTIAL)
+                *processes = LAYER_ENFORCED;
+        else if (*processes == LAYER_ENFORCED && !end->refused_forks)
+                *processes = LAYER_PARTIAL;
         if (!jail_group_has(j, CGROUP_TIME) || !end->cpu_us)
                 states[JAIL_LAYER_time] = LAYER_ABSENT;
 }

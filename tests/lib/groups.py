@@ -45,7 +45,7 @@ def counts_time():
 
 
 def layers():
-    return {"treeMemory": "enforced" if has("memory") else "absent", "treeProcesses": "enforced" if has("pids") else "partial",
+    return {"treeMemory": "enforced" if has("memory") else "absent", "treeProcesses": "enforced",
             "treeCpu": "enforced" if counts_time() else "absent"}
 
 

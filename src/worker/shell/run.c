@@ -11,10 +11,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 
 /* How long a tree's init may take to end it in its own way, which counts what was used. */
 #define STOP_GRACE (200 * NS_PER_MS)
+/* Least time between two looks at the CPU time of a tree. */
+#define CPU_LOOK (10 * NS_PER_MS)
 
 enum { NOT_RUN = 126, NOT_FOUND = 127 };
 
@@ -82,6 +85,7 @@ int run_start(struct run *r, struct jail *j, struct request *q, size_t max_outpu
         q->collect = (struct strings){0};
         r->stopped = WIRE_OK;
         r->kill_at = INT64_MAX;
+        r->cpu_at = 0;
         r->active = true;
         return 0;
 }
@@ -97,8 +101,27 @@ void run_stop(struct run *r, enum wire_code reason)
         jail_tree_stop(&r->tree);
 }
 
+/* What is left cannot be used faster than by all processors. */
+static void check_cpu(struct run *r, int64_t now)
+{
+        uint64_t used = jail_tree_cpu_us(&r->tree);
+        int64_t least;
+
+        if (used >= r->max_cpu_us)
+                return run_stop(r, WIRE_CPU_LIMIT);
+        least = (int64_t)(r->max_cpu_us - used) * NS_PER_US / get_nprocs();
+        r->cpu_at = now + (least > CPU_LOOK ? least : CPU_LOOK);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+        return a < b ? a : b;
+}
+
 int64_t run_tick(struct run *r, int64_t now)
 {
+        if (r->max_cpu_us && now >= r->cpu_at)
+                check_cpu(r, now);
         if (now >= r->deadline)
                 run_stop(r, WIRE_TIMEOUT);
         if (now >= r->kill_at) {
@@ -107,7 +130,7 @@ int64_t run_tick(struct run *r, int64_t now)
         }
         if (r->stopped != WIRE_OK)
                 return r->kill_at;
-        return r->deadline;
+        return r->max_cpu_us ? earlier(r->deadline, r->cpu_at) : r->deadline;
 }
 
 /* ---- what it comes to ---- */
@@ -174,6 +197,10 @@ static void judge_stopped(const struct run *r, struct outcome *out)
         if (r->stopped == WIRE_TIMEOUT)
                 outcome_fail(out, WIRE_TIMEOUT, "the attempt ran longer than its timeout of %llu ms",
                         (unsigned long long)r->timeout_ms);
+        else if (r->stopped == WIRE_CPU_LIMIT)
+                outcome_fail(out, WIRE_CPU_LIMIT,
+                        "%s and its processes used more than the %llu ms of CPU time that they may (maxCpuTime)", r->name,
+                        (unsigned long long)(r->max_cpu_us / 1000));
         else
                 outcome_fail(out, r->stopped, "the task was cancelled");
 }

@@ -19,6 +19,8 @@ struct run {
         enum encoding encoding;
         char name[128]; /* of what is run, for messages */
         uint64_t timeout_ms;
+        uint64_t max_cpu_us;       /* of the whole tree; 0: unlimited */
+        int64_t cpu_at;            /* when it may be used up at the earliest */
         int64_t deadline, kill_at; /* monotonic; INT64_MAX: never */
         enum wire_code stopped;    /* WIRE_OK: by nobody but itself */
 };

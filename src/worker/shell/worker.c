@@ -169,6 +169,7 @@ static void on_run(struct port *p, uint32_t seq, const struct wire_worker_run *b
         s->run.followed = body->follow;
         s->run.refollow = false;
         s->run.timeout_ms = body->timeout;
+        s->run.max_cpu_us = setup.max_cpu_ms * 1000;
         s->run.deadline = body->timeout ? clock_now() + (int64_t)body->timeout * NS_PER_MS : INT64_MAX;
         r = start(s, body->task, &why);
         if (r)

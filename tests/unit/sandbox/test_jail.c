@@ -473,8 +473,6 @@ static void assert_layers(struct visit *v, enum jail_layer but, enum layer_state
                 enum layer_state expected = LAYER_ENFORCED;
 
                 /* No group was handed over: see test_jail_group.c. */
-                if (i == JAIL_LAYER_processes)
-                        expected = LAYER_PARTIAL;
                 if (i == JAIL_LAYER_memory || i == JAIL_LAYER_time || (i == JAIL_LAYER_uid && v->who == NOBODY))
                         expected = LAYER_ABSENT;
                 if (i == JAIL_LAYER_seccomp && !v->spec.filter)

@@ -65,7 +65,7 @@ static void the_layers_are_what_the_machine_has(void **state)
         assert_int_equal(v->status, 0);
         assert_int_equal(v->error, 0);
         assert_int_equal(v->said[JAIL_LAYER_memory], has(CGROUP_MEMORY) ? LAYER_ENFORCED : LAYER_ABSENT);
-        assert_int_equal(v->said[JAIL_LAYER_processes], has(CGROUP_PIDS) ? LAYER_ENFORCED : LAYER_PARTIAL);
+        assert_int_equal(v->said[JAIL_LAYER_processes], LAYER_ENFORCED);
         assert_int_equal(v->said[JAIL_LAYER_time], has(CGROUP_TIME) ? LAYER_ENFORCED : LAYER_ABSENT);
 }
 
