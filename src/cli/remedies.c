@@ -124,6 +124,7 @@ static const struct row {
                         "boot with lsm=landlock,... (see /sys/kernel/security/lsm)"}},
         {"landlock", landlock_is_missing,
                 {"the kernel has no Landlock", "use a kernel from 5.13 on, built with CONFIG_SECURITY_LANDLOCK"}},
+        {"scopes", always, {"the kernel's Landlock has no scopes", "use a kernel from 6.12 on; without network: true namespaces do the same"}},
         {"seccomp", seccomp_is_missing,
                 {"the kernel has no seccomp", "use a kernel that is built with CONFIG_SECCOMP_FILTER"}},
         {"treeMemory", cgroups_are_not_mounted,

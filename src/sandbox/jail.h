@@ -73,6 +73,8 @@ struct jail {
 /* The user of a slot. Two supervisors on one machine have different ones (up to chance: 12 bits of the pid).
  */
 uid_t jail_uid(pid_t master, uint64_t slot);
+/* The same user where there are as many, as nearly everywhere; else another one of the few that a container has. */
+uid_t jail_known_uid(uid_t wanted);
 
 /* Before the first jail_open(). */
 void jail_init(struct jail *j);

@@ -40,7 +40,7 @@ static bool is_known(const char *map, unsigned int id)
         return false;
 }
 
-static uid_t known_user(uid_t wanted)
+uid_t jail_known_uid(uid_t wanted)
 {
         if (!wanted || (is_known("/proc/self/uid_map", wanted) && is_known("/proc/self/gid_map", wanted)))
                 return wanted;
@@ -111,7 +111,7 @@ static int enter(struct jail *j)
         int r = 0;
 
         write_text("/proc/self/oom_score_adj", "1000");
-        j->uid = j->gid = known_user(j->spec.uid);
+        j->uid = j->gid = jail_known_uid(j->spec.uid);
         if (geteuid() || !j->uid || unshare(CLONE_NEWNS | CLONE_NEWUTS) < 0)
                 r = enter_user_namespace(j);
         /* What the jailer mounts is its own, but what the machine unmounts is not held. */

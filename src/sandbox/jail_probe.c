@@ -144,7 +144,7 @@ static int abstract_socket(const struct probe *p, struct sockaddr_un *at)
         return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 }
 
-static enum layer_state probe_landlock(const struct probe *p)
+static enum layer_state probe_scopes(const struct probe *p)
 {
         struct sockaddr_un at;
         int fd = abstract_socket(p, &at);

@@ -16,7 +16,7 @@
         X(uid, uid)                                                                                          \
         X(capabilities, capabilities)                                                                        \
         X(noNewPrivs, no_new_privs)                                                                          \
-        X(landlock, landlock)                                                                                \
+        X(scopes, scopes)                                                                                    \
         X(rlimits, rlimits)                                                                                  \
         X(treeMemory, memory)                                                                                \
         X(treeProcesses, processes)                                                                          \

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "sandbox/identity.h"
 #include "sandbox/instrument.h"
 #include "sandbox/landlock.h"
 #include "sandbox/listener.h"
@@ -83,6 +84,14 @@ static int layer_environment(const struct lockdown *l)
 {
         (void)l;
         return environ && environ[0] && !strcmp(environ[0], "TZ=UTC") && !environ[1] ? LAYER_ENFORCED : LAYER_ABSENT;
+}
+
+/* Only root can be somebody else. Behind this there is no capability either. */
+static int layer_uid(const struct lockdown *l)
+{
+        const struct identity who = {l->uid, l->uid};
+
+        return geteuid() || identity_assume(&who, 0) < 0 ? LAYER_ABSENT : LAYER_ENFORCED;
 }
 
 /* The signal comes only for a death from now on: one that was before shows in the parent's number. */
@@ -198,6 +207,7 @@ static const struct layer {
         {"closedFds", layer_descriptors, false},
         {"environment", layer_environment, false},
         {"rlimits", rlimits_apply, true},
+        {"uid", layer_uid, true}, /* forgets what a parent's death does */
         {"parentDeath", layer_parent_death, false},
         {"notDumpable", layer_not_dumpable, false},
         {"noNewPrivs", layer_no_new_privs, true},

@@ -22,6 +22,7 @@ struct lockdown {
         enum profile profile;
         uint64_t mapped_bytes; /* address space in use before the fork */
         pid_t parent;          /* the master */
+        uid_t uid;             /* the slot's user */
         int channel_fd;
         int learner; /* its filter refuses nothing, and tells whoever listens there; 0: it is as it should be */
         struct cgroup_host *groups; /* NULL: none. Their descriptors are the only ones kept besides the channel */

@@ -8,6 +8,7 @@
 #include "spawner/child.h"
 #include "spawner/rlimits.h"
 #include "sandbox/instrument.h"
+#include "sandbox/jail.h"
 #include "sandbox/renounce.h"
 #include "spawner/signals.h"
 #include "wire/channel.h"
@@ -37,6 +38,7 @@ struct spawner {
         int learner; /* a socket; 0: nobody learns */
         uint64_t mapped_bytes;
         pid_t master;
+        bool many_users; /* each slot's is known here */
         struct cgroup_host groups;
 };
 
@@ -160,9 +162,11 @@ static void open_groups(struct spawner *s)
 
 static int prepare(struct spawner *s)
 {
+        const uid_t last = jail_uid(s->master, UINT16_MAX);
         int r = 0;
 
         filter_prepare_names();
+        s->many_users = jail_known_uid(last) == last;
         open_groups(s);
         r = reach_learner(s);
         for (size_t i = 0; !r && i < s->n_classes; i++)
@@ -215,9 +219,11 @@ static int refuse(struct spawner *s, uint64_t seq, const struct wire_refusal *wh
 static struct lockdown lockdown_of(struct spawner *s, const struct spawner_class *class, const struct wire_spawn *ask)
 {
         enum profile profile = (enum profile)(class->handlers ? (int)ask->handler.profile : profile_find(class->name));
+        uid_t uid = jail_uid(s->master, ask->slot);
 
         return (struct lockdown){.setup = &s->setup, .filter = &s->filters[profile], .profile = profile,
                 .mapped_bytes = s->mapped_bytes, .parent = s->master, .jailer = class->jailer,
+                .uid = s->many_users ? uid : jail_known_uid(uid),
                 .learner = ask->learn ? s->learner : 0, .groups = class->offer_groups ? &s->groups : NULL};
 }
 

@@ -299,7 +299,7 @@ def the_layers_of_the_tree_are_told(daemon):
     with daemon.client() as client:
         layers = client.run(task(["true"]))["isolation"]
         for name in ("session", "closedFds", "environment", "parentDeath", "notDumpable", "privateRoot", "pidNamespace",
-                     "ipcNamespace", "netNamespace", "utsNamespace", "uid", "capabilities", "noNewPrivs", "landlock", "rlimits", "treeMemory",
+                     "ipcNamespace", "netNamespace", "utsNamespace", "uid", "capabilities", "noNewPrivs", "scopes", "rlimits", "treeMemory",
                      "treeProcesses", "treeCpu", "seccomp"):
             assert name in layers, (name, layers)
         assert daemon.status()["isolation"]["shell"] == layers

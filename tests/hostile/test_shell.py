@@ -428,7 +428,7 @@ print(reach(socket.AF_UNIX, sys.argv[1]), reach(socket.AF_UNIX, '\\0' + sys.argv
         # With the machine's network its paths are hidden all the same, and sockets without a path where Landlock knows them.
         path, abstract_end, inet_end = python(client, source, *words, options={"projectId": "net"}).split()
         assert (path, inet_end) == ("FileNotFoundError", "reached")
-        layer = client.run(task(["true"]))["isolation"]["landlock"]
+        layer = client.run(task(["true"]))["isolation"]["scopes"]
         assert (abstract_end, layer) in (("PermissionError", "enforced"), ("reached", "absent")), (abstract_end, layer)
     abstract.close()
     inet.close()
@@ -483,9 +483,9 @@ def what_holds_is_reported(daemon):
         if os.environ.get("POPPO_SANITIZED"):
             expected["closedFds"] = "partial"
         # A kernel that is older than the scopes of Landlock.
-        if layers["landlock"] == "absent":
-            note("no landlock")
-            expected["landlock"] = "absent"
+        if layers["scopes"] == "absent":
+            note("no scopes")
+            expected["scopes"] = "absent"
         # Without privileges a tree's user is the supervisor's own.
         if ORDINARY or os.geteuid():
             expected["uid"] = "absent"

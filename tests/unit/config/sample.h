@@ -61,7 +61,7 @@
         "\"best-effort\",\n"                                                                                 \
         "    \"notDumpable\": \"best-effort\", \"noNewPrivs\": \"best-effort\", \"seccomp\": "               \
         "\"best-effort\",\n"                                                                                 \
-        "    \"landlock\": \"best-effort\", \"uid\": \"strict\", \"capabilities\": \"best-effort\",\n"       \
+        "    \"scopes\": \"strict\", \"landlock\": \"best-effort\", \"uid\": \"strict\", \"capabilities\": \"best-effort\",\n"       \
         "    \"privateRoot\": \"best-effort\", \"pidNamespace\": \"best-effort\", \"ipcNamespace\": "        \
         "\"best-effort\",\n"                                                                                 \
         "    \"netNamespace\": \"best-effort\", \"utsNamespace\": \"best-effort\", \"treeMemory\": "         \

@@ -478,7 +478,7 @@ static void assert_layers(struct visit *v, enum jail_layer but, enum layer_state
                 if (i == JAIL_LAYER_seccomp && !v->spec.filter)
                         expected = LAYER_ABSENT;
                 /* A kernel that is older than its scopes. */
-                if (i == JAIL_LAYER_landlock && v->said[i] == LAYER_ABSENT && landlock_confine_sockets() < 0)
+                if (i == JAIL_LAYER_scopes && v->said[i] == LAYER_ABSENT && landlock_confine_sockets() < 0)
                         expected = LAYER_ABSENT;
                 if (i == (int)but)
                         expected = state;
