@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { FRAME_MAX = 64 * 1024, OUT_MAX = 1024 * 1024 };
+enum { FRAME_MAX = 64 * 1024, OUT_MAX = 1024 * 1024, TIDIES_MS = 1000 };
 
 static struct spawner_link *of_process(const struct subprocess *h)
 {
@@ -111,6 +111,7 @@ static const struct subprocess_ops process_ops = {
         .frame_max = FRAME_MAX,
         .out_max = OUT_MAX,
         .takes_fds = true,
+        .tidies_ms = TIDIES_MS,
         .greet = greet,
         .on_lost = on_lost,
 };

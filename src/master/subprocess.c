@@ -9,6 +9,7 @@
 #include "master/testimony.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +69,15 @@ void subprocess_start_later(struct subprocess *h)
         h->backoff_ms = h->backoff_ms * 2 < h->backoff_max_ms ? h->backoff_ms * 2 : h->backoff_max_ms;
 }
 
+/* Nobody is served any more. */
+static void wait_for_end(struct subprocess *h)
+{
+        struct pollfd ended = {.fd = h->pidfd, .events = POLLIN};
+
+        while (poll(&ended, 1, h->ops->tidies_ms) < 0 && errno == EINTR)
+                ;
+}
+
 static void end(struct subprocess *h)
 {
         h->state = SUBPROCESS_DOWN;
@@ -77,6 +87,8 @@ static void end(struct subprocess *h)
                 peer_close(&h->peer);
         if (!h->pid)
                 return;
+        if (h->stopping && h->ops->tidies_ms)
+                wait_for_end(h);
         subprocess_kill(h);
         reap(h);
 }

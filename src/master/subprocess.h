@@ -22,6 +22,7 @@ struct subprocess_ops {
                 *peer; /* on_refused and on_closed are subprocess_on_refused and subprocess_on_closed */
         size_t frame_max, out_max;
         bool takes_fds;
+        int tidies_ms; /* at the supervisor's end it has something to put away, and as long as this to do so */
         /* Queues its first message, before there is anybody to read it. */
         int (*greet)(struct subprocess *);
         /* It died: whatever was under way with it is void. */

@@ -116,16 +116,17 @@ static DIR *open_list(int dir)
         return d;
 }
 
-/* Groups below first. Only the kernel's own files are in them, which go along. */
-static void remove_group(int in, const char *name, int depth)
+/* Groups below first. Only the kernel's own files are in them, which go along. True: there still are processes. */
+static bool remove_group(int in, const char *name, int depth)
 {
         CLEANUP(cleanup_close) int dir = openat(in, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         CLEANUP(close_dir) DIR *list = dir < 0 || depth == DEPTH_MAX ? NULL : open_list(dir);
+        bool busy = false;
 
         for (struct dirent *e; list && (e = readdir(list));)
                 if (e->d_type == DT_DIR && *e->d_name != '.')
-                        remove_group(dir, e->d_name, depth + 1);
-        unlinkat(in, name, AT_REMOVEDIR);
+                        busy |= remove_group(dir, e->d_name, depth + 1);
+        return (unlinkat(in, name, AT_REMOVEDIR) < 0 && errno == EBUSY) || busy;
 }
 
 static void remove_orphans(int above)
@@ -347,11 +348,8 @@ static void give_room_back(int above, int base)
 /* Trees may still be dying with the workers that had them. */
 static void remove_patiently(int above, const char *name)
 {
-        for (int i = 0; i < LOOKS && faccessat(above, name, F_OK, 0) == 0; i++) {
-                remove_group(above, name, 0);
-                if (faccessat(above, name, F_OK, 0) == 0)
-                        usleep(LOOK_US);
-        }
+        for (int i = 0; i < LOOKS && remove_group(above, name, 0); i++)
+                usleep(LOOK_US);
 }
 
 void cgroup_host_close(struct cgroup_host *h)
