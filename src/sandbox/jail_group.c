@@ -173,6 +173,8 @@ static void renew(struct jail *j)
 
         unwatch(g);
         cgroup_remove(above(g), g->name, &g->own);
+        choose_name(j);
+        g->killed = false;
         make(j);
         set_limits(j, true);
 }
@@ -182,7 +184,7 @@ static void begin(struct jail *j)
         struct jail_group *g = &j->group;
         uint64_t events;
 
-        if (!cgroup_reset(g->host, &g->own))
+        if (!cgroup_reset(g->host, &g->own) || g->killed)
                 renew(j);
         if (g->event >= 0)
                 (void)!read(g->event, &events, sizeof(events));
@@ -233,9 +235,14 @@ pid_t jail_group_birth(struct jail_birth *b)
         return g->cradle.running ? cradle_call(&g->cradle, give_birth, b) : give_birth(b);
 }
 
+/* A group of version 2 that was killed once kills what is born into it later (seen on Linux 6.18). So only where none is
+ * used again; the end of the tree's first process is the end of all others anyway. */
 void jail_group_kill(struct jail *j)
 {
-        cgroup_kill(&j->group.own);
+        struct jail_group *g = &j->group;
+
+        if (g->host && cgroup_has_birth(g->host))
+                g->killed |= cgroup_kill(&g->own);
 }
 
 /* ---- its end ---- */

@@ -11,5 +11,6 @@ struct jail_group {
         uint64_t memory, processes; /* limits, as they were set */
         struct cradle cradle;
         int event, kills; /* version 1: memory ran out somewhere; how many were killed here */
+        bool killed; /* whatever is born into it now is killed, too */
         struct cgroup_usage before;
 };

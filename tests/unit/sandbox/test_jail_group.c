@@ -135,6 +135,26 @@ static void children_that_nobody_waits_for_are_counted(void **state)
         assert_true(v->end.cpu_us >= 380 * 1000);
 }
 
+static void kill_the_first(struct jail_tree *t)
+{
+        if (t->jail->builds && !probed->said[0]++)
+                jail_tree_kill(t);
+}
+
+static void the_tree_after_one_that_was_killed_lives(void **state)
+{
+        struct visit *v = *state;
+
+        if (!visit_possible(v))
+                return;
+        probed = v;
+        v->during = kill_the_first;
+        v->times = 2;
+        visit_shell(v, "sleep 0.2; echo alive");
+        assert_string_equal(v->out, "alive\n");
+        assert_int_equal(v->said[0], 2);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -144,6 +164,7 @@ int main(void)
                 CASE(a_tree_without_a_memory_limit_has_no_layer),
                 CASE(files_count_as_memory_and_all_of_the_tree_goes),
                 CASE(the_next_tree_starts_with_nothing_of_the_last_one),
+                CASE(the_tree_after_one_that_was_killed_lives),
                 CASE(children_that_nobody_waits_for_are_counted),
         };
 
