@@ -1,8 +1,10 @@
 """The crash campaign: random tasks, random deaths, and a checker that reads clients' logs only: test_crash.py BUILD_ROOT
 
 Tasks of every type. Clients write down what they were told; outside of the sandboxes is written down what was really run, in
-a file, by a server that http-requests and a program's tasks call. At the end every acknowledged task
-must have its own result, nobody may have another one's, and what happened twice must be marked and explained by a kill. POPPO_CAMPAIGNS: "quick" a taste, "check" 20,000 tasks and 50 kills, "long" a million and 2,000.
+a file, by a server that http-requests and a program's tasks call. At the end every acknowledged task must have its own
+result, nobody may have another one's, and what happened twice must be marked and explained by a kill.
+POPPO_CAMPAIGNS: "quick" a taste, "check" 20,000 tasks and 50 kills, "long" a million and 2,000; POPPO_CRASHES says other
+numbers, as 100000,300.
 """
 import collections
 import http.server
@@ -21,6 +23,8 @@ from tap import case, main, note
 
 LEVEL = "quick" if os.environ.get("POPPO_SANITIZED") else os.environ.get("POPPO_CAMPAIGNS", "quick")
 TASKS, KILLS = {"quick": (600, 8), "check": (20_000, 50), "long": (1_000_000, 2_000)}[LEVEL]
+if "POPPO_CRASHES" in os.environ:
+    TASKS, KILLS = map(int, os.environ["POPPO_CRASHES"].split(","))
 WINDOW, CLIENTS, SEED, CLAIMS = 64, 3, 20, 128
 
 # A worker for each class: else they would take turns, a new process each time.
