@@ -228,6 +228,55 @@ def records_that_are_let_go_leave_the_file():
             assert "NOT_FOUND" in refusal(client, "result", id=task)
 
 
+@case
+def keys_last_as_long_as_their_records():
+    with Daemon(one()) as daemon:
+        with daemon.client() as client:
+            first = client.submit(code("1"), key="k", resultTtl=50)
+            eventually(lambda: "NOT_FOUND" in refusal(client, "result", id=first), "it is let go")
+            second = client.call("submit", task=code("2"), options={"key": "k"})
+            assert second["id"] != first and not second.get("duplicate"), second
+            assert client.call("wait", id=second["id"])["result"]["value"] == 2
+        with again(daemon) as client:
+            assert client.call("submit", task=code("3"), options={"key": "k"})["id"] == second["id"]
+
+
+@case
+def records_leave_by_their_size_as_well():
+    """The oldest go first, here and in the file, which stays small."""
+    count, size, budget = 400, 4000, 20
+    with Daemon(one(queue={"maxKeptBytes": size * budget})) as daemon:
+        with daemon.client() as client:
+            seqs = [client.send("submit", task=code(f"new Array({size}).join('x') + {n}"), options={}) for n in range(count)]
+            tasks = [client.reply(seq)["id"] for seq in seqs]
+            eventually(lambda: client.call("stats")["totals"]["completed"] == count, "all have ended")
+            assert "NOT_FOUND" in refusal(client, "result", id=tasks[0])
+            assert client.call("result", id=tasks[-1])["result"]["value"].endswith(str(count - 1))
+            eventually(lambda: client.call("store-stats")["figures"]["bytes"] < count * size / 2, "the file is bounded")
+        with again(daemon) as client:
+            eventually(lambda: is_loaded(daemon), "all is loaded")
+            left = [task for task in tasks if not refusal(client, "result", id=task)]
+            assert left == tasks[-len(left):] and 1 <= len(left) <= budget, len(left)
+
+
+@case
+def compacting_gives_back_what_was_used():
+    with Daemon(one(queue={"resultTtl": 1})) as daemon, daemon.client() as client:
+        client.call("project-set", projectId="default", paused=True)
+        tasks = [client.submit(code("1 // " + "x" * 20000)) for _ in range(200)]
+        full = client.call("store-stats")["figures"]["bytes"]
+        for task in tasks:
+            client.call("cancel", id=task)
+
+        def freed():
+            figures = client.call("store-stats")["figures"]
+            return figures["freeBytes"] > full / 2
+        eventually(freed, "they have left the file")
+        assert client.call("store-stats")["figures"]["bytes"] >= full
+        client.call("store-compact")
+        eventually(lambda: client.call("store-stats")["figures"]["bytes"] < full / 4, "the file is smaller")
+
+
 def refusal(client, op, **fields):
     try:
         client.call(op, **fields)

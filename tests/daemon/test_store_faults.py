@@ -132,6 +132,23 @@ def no_failing_call_of_the_store_makes_a_false_acknowledgement():
         assert {"fdatasync", "pwrite64"} <= set(names), names
 
 
+@case
+def a_disk_that_becomes_read_only_refuses_by_name_and_recovers_by_itself():
+    needed()
+    with Daemon(CONFIG) as daemon:
+        daemon.errors_expected = True
+        eventually(lambda: is_open(daemon), "the store is open")
+        log = Log(daemon)
+        with Strace(store_of(daemon)["pid"], daemon.dir / "trace", "trace=pwrite64", "inject=pwrite64:error=EROFS"):
+            with Client(daemon.socket) as client:
+                assert not log.submit(client) and log.refused == 1
+                assert client.code("6 * 7")["value"] == 42, "what nobody keeps goes on"
+        eventually(lambda: is_open(daemon), "it recovers unaided")
+        with daemon.client() as client:
+            assert log.submit(client)
+        log.reckon()
+
+
 # ---- calls before which somebody is killed ----
 
 def kill_before(daemon, log, victim, name, k):
