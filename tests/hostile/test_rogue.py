@@ -24,7 +24,7 @@ SEED = int(next((word[5:] for word in sys.argv if word.startswith("seed=")), 1 i
 USER = 54321
 MIB = 1 << 20
 
-WORKER = {"minProcesses": 2, "maxProcesses": 8, "heartbeatInterval": 200, "missedHeartbeats": 3, "startTimeout": 1000,
+WORKER = {"minProcesses": 2, "maxProcesses": 8, "heartbeatInterval": 200, "missedHeartbeats": 3, "startTimeout": 5000,
           "killGrace": 100, "respawnBackoff": 1, "respawnBackoffMax": 5, "maxTasksPerWorker": 0, "maxCpuTime": SEED}
 MODULES = {"execute-module": {"roots": ["/usr/share/javascript", "/usr/share"]}}
 
