@@ -18,6 +18,7 @@ import tempfile
 import time
 
 from client import Client, Closed, Refused  # noqa: F401 (for the tests)
+from tap import Skip
 
 BUILD = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "build").resolve()
 PATIENCE = float(os.environ.get("POPPO_TEST_PATIENCE", "20"))
@@ -143,7 +144,10 @@ class Daemon:
             return client.call("status")
 
     def fds(self, pid=None):
-        return len(os.listdir(f"/proc/{pid or self.pid}/fd"))
+        try:
+            return len(os.listdir(f"/proc/{pid or self.pid}/fd"))
+        except PermissionError:
+            raise Skip("only root can count the descriptors of a process that is not dumpable") from None
 
     def rss(self, pid=None):
         """Resident memory in bytes: the supervisor's, or of one of its processes."""
