@@ -9,7 +9,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import time
 
 from harness import BUILD, Daemon, descendants, eventually, runner_of
 from strace import needed
