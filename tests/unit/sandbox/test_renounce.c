@@ -135,6 +135,40 @@ static void test_what_is_renounced_is_refused(void **state)
         expect_good(be_the_store);
 }
 
+static void become_a_worker(void)
+{
+        struct layers l = {.n = 0};
+        struct filter f;
+
+        renounce_rights(&l, renounce_jailers_capabilities);
+        CHECK(!filter_build(&f, PROFILE_JS, false));
+        renounce_filter(&l, RENOUNCE_STARTERS);
+        CHECK(!filter_load(&f));
+}
+
+static void look_into_others(void)
+{
+        become_a_worker();
+        syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static void enter_by_another_door(void)
+{
+        become_a_worker();
+        /* Of x32. Elsewhere there is no such number at all. */
+        syscall(0x40000000 + SYS_getpid);
+}
+
+/* Its own filter ends it, and so it is told by which call. */
+static void test_what_ends_a_worker_still_does(void **state)
+{
+        (void)state;
+        if (instrumented())
+                return leave_out("sanitizers and valgrind need what the filters refuse");
+        assert_int_equal(WTERMSIG(status_of(look_into_others)), SIGSYS);
+        assert_int_equal(WTERMSIG(status_of(enter_by_another_door)), SIGSYS);
+}
+
 /* ---- users ---- */
 
 static void become_somebody(void)
@@ -286,6 +320,7 @@ int main(void)
         static const struct CMUnitTest tests[] = {
                 T(nothing_that_workers_may_do_is_refused_to_who_starts_them),
                 T(what_is_renounced_is_refused),
+                T(what_ends_a_worker_still_does),
                 T(who_became_a_user_stays_that),
                 T(who_is_not_root_becomes_nobody_else),
                 T(users_are_found_by_name_and_number),
