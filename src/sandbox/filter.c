@@ -2,7 +2,6 @@
  */
 #include "sandbox/filter.h"
 #include "sandbox/conditions.h"
-#include "sandbox/renounce.h"
 
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -205,28 +204,6 @@ void filter_fini(struct filter *f)
 
 /* ---- what becomes of the others ---- */
 
-/* Before all else: these calls kill. A filter that asks would come to nothing for them: what starts workers
- * has given them up itself, so that the kernel answers before anybody is asked. */
-static int put_in_front(struct filter *f, const int *calls, size_t n)
-{
-        size_t head = n + 3;
-        struct sock_filter *code = calloc(head + f->len, sizeof(*code));
-
-        if (!code)
-                return error_origin(-ENOMEM);
-        code[0] = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-        for (size_t i = 0; i < n; i++)
-                code[i + 1] = (struct sock_filter)BPF_JUMP(
-                        BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)calls[i], (uint8_t)(n - i), 0);
-        code[n + 1] = (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 1);
-        code[n + 2] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-        memcpy(code + head, f->code, f->len * sizeof(*code));
-        free(f->code);
-        f->code = code;
-        f->len = (unsigned short)(f->len + head);
-        return 0;
-}
-
 static void put_instead(struct filter *f, uint32_t answer, bool of_refusals)
 {
         for (unsigned short i = 0; i < f->len; i++) {
@@ -239,17 +216,10 @@ static void put_instead(struct filter *f, uint32_t answer, bool of_refusals)
         }
 }
 
-int filter_instead(struct filter *f, enum filter_instead instead)
+void filter_instead(struct filter *f, enum filter_instead instead)
 {
-        const int *given_up;
-        size_t n;
-
         f->asks = instead != FILTER_TRAPS;
         put_instead(f, f->asks ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_TRAP, instead == FILTER_LEARNS);
-        if (instead != FILTER_ASKS || !f->len)
-                return 0;
-        given_up = renounce_calls(RENOUNCE_STARTERS, &n);
-        return put_in_front(f, given_up, n);
 }
 
 static bool holds(const struct scmp_arg_cmp *test, const struct seccomp_data *call)

@@ -60,8 +60,7 @@ struct filter {
 enum filter_instead {
         FILTER_TRAPS, /* SIGSYS, which a handler may catch; siginfo says which call it was. The call is not
                          made */
-        FILTER_ASKS,  /* the caller waits, and a listener decides; but for what the spawner gave up
-                         (renounce.def) */
+        FILTER_ASKS,  /* the caller waits, and a listener decides */
         FILTER_LEARNS /* the same, also where the table refuses */
 };
 
@@ -83,8 +82,8 @@ int filter_build_list(struct filter *f, const struct filter_call *calls, size_t 
 int filter_build_refusing(struct filter *f, const int *calls, size_t n, bool for_good);
 void filter_fini(struct filter *f);
 
-/* Before it is loaded. -ENOMEM. */
-int filter_instead(struct filter *f, enum filter_instead instead);
+/* Before it is loaded. */
+void filter_instead(struct filter *f, enum filter_instead instead);
 
 /* What the profile answers to such a call: ALLOW, REFUSE, ABSENT or KILL. */
 enum filter_action filter_verdict(enum profile profile, bool starts, const struct seccomp_data *call);

@@ -116,7 +116,8 @@ static int prepare_filter(struct spawner *s, enum profile profile)
         struct filter *f = &s->filters[profile];
         int r = instrumented() || f->code ? 0 : filter_build(f, profile, false);
 
-        return r ? r : filter_instead(f, FILTER_TRAPS);
+        filter_instead(f, FILTER_TRAPS);
+        return r;
 }
 
 static int prepare_filters(struct spawner *s, const struct spawner_class *class)

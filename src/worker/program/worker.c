@@ -64,9 +64,9 @@ int worker_program_prepare(const struct wire_spawn_setup *s)
         for (int p = 0; !r && !RUNNING_ON_VALGRIND && p < PROFILES; p++)
                 r = filter_build(&filters[p], (enum profile)p, p != PROFILE_SHELL);
         /* Who ends for a call that it does not know of wants to know which. */
-        if (!r)
-                r = filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
-        return r ? r : filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
+        filter_instead(&filters[PROFILE_JS], FILTER_ASKS);
+        filter_instead(&filters[PROFILE_HTTP], FILTER_ASKS);
+        return r;
 }
 
 void worker_program_offer_groups(const struct cgroup_host *offered)
@@ -260,9 +260,6 @@ static _Noreturn void end_like(int status, const char *denied)
 {
         const char *text = tail_text(&worker.tail);
 
-        /* Those the kernel ends without asking. */
-        if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS && !*denied && filters[worker.profile].asks)
-                denied = "one that poppod itself has given up, or one of another architecture";
         if (status && (*denied || *text))
                 say_failed("%s%s%s", denied, *denied && *text ? "; " : "", text);
         if (WIFSIGNALED(status))
@@ -307,7 +304,6 @@ _Noreturn void worker_program_run(int channel_fd, const struct wire_spawn *ask, 
         int r;
 
         worker.channel = channel_fd;
-        worker.profile = (enum profile)ask->handler.profile;
         if (ask->learn)
                 filter_instead(&filters[ask->handler.profile], FILTER_LEARNS);
         jail_init(&worker.jail);

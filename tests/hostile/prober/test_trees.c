@@ -90,7 +90,7 @@ static void probe(enum profile profile)
         assert_int_equal(filter_build(&filter, profile, profile != PROFILE_SHELL), 0);
         /* As for the operator's programs. */
         if (profile != PROFILE_SHELL)
-                assert_int_equal(filter_instead(&filter, FILTER_ASKS), 0);
+                filter_instead(&filter, FILTER_ASKS);
         v->spec.filter = &filter;
         v->opened = try_all;
         visit_run(v);
