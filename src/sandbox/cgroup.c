@@ -320,6 +320,14 @@ void cgroup_read(const struct cgroup_host *h, const struct cgroup *g, struct cgr
                 u->refused_forks = number(g->dirs[CGROUP_PIDS], "pids.events", "max");
 }
 
+void cgroup_give_back(const struct cgroup_host *h, const struct cgroup *g)
+{
+        const struct dialect *d = dialect_of(h, g, CGROUP_MEMORY);
+
+        if (d && d->reclaim)
+                cgroup_write_file(g->dirs[CGROUP_MEMORY], d->reclaim, "0");
+}
+
 /* The maximum can be set to what is in use now in version 1 only. */
 bool cgroup_reset(const struct cgroup_host *h, const struct cgroup *g)
 {
@@ -331,7 +339,7 @@ bool cgroup_reset(const struct cgroup_host *h, const struct cgroup *g)
         if (!d->reclaim)
                 return false;
         if (number(dir, d->memory, NULL) > LEFT_BYTES)
-                cgroup_write_file(dir, d->reclaim, "0");
+                cgroup_give_back(h, g);
         return cgroup_write_file(dir, d->peak, "0") == 0;
 }
 

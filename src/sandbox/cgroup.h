@@ -96,6 +96,8 @@ struct cgroup_usage {
 
 /* What cannot be read is 0. */
 void cgroup_read(const struct cgroup_host *h, const struct cgroup *g, struct cgroup_usage *u);
+/* What nobody needs any more (pages of files) is given back, where the kernel lets us ask for that. */
+void cgroup_give_back(const struct cgroup_host *h, const struct cgroup *g);
 /* Before it is used again: what others have left in it (pages of files) is given back, and the peak begins
  * anew. False: the peak cannot, so a new group is needed. */
 bool cgroup_reset(const struct cgroup_host *h, const struct cgroup *g);

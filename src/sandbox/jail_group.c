@@ -291,9 +291,11 @@ void jail_group_account(struct jail *j, const struct rusage *used, struct jail_e
 
 /* ---- the probe's part ---- */
 
-/* So that a few forks are one too many. */
+/* So that a few forks are one too many, and what the last tree left does not go while the probe is looked at. */
 void jail_group_narrow(struct jail *j, bool narrow)
 {
+        if (j->group.host && narrow)
+                cgroup_give_back(j->group.host, &j->group.own);
         if (j->group.host && j->group.own.dirs[CGROUP_PIDS] >= 0 &&
                 limit_processes(j, narrow ? PROBE_FORKS : j->spec.processes))
                 forget(&j->group, CGROUP_PIDS);

@@ -265,13 +265,14 @@ static pid_t start_listener(const struct probe *p)
         return pid;
 }
 
-/* Limits were read back when they were set, else the group does not count as there. Without it the limit of the tree's
+/* Of what the probe took some may be made up for by pages that others left and the kernel takes back meanwhile.
+ * Limits were read back when they were set, else the group does not count as there. Without it the limit of the tree's
  * user, which was read back in the tree, bounds the number of processes, and nothing the memory of all of them. */
 static void judge_group(const struct jail *j, const struct jail_end *end, enum layer_state states[JAIL_N_LAYERS])
 {
         enum layer_state *processes = &states[JAIL_LAYER_processes];
 
-        if (!jail_group_has(j, CGROUP_MEMORY) || !j->spec.tree_memory_bytes || end->peak_bytes < PROBE_BYTES)
+        if (!jail_group_has(j, CGROUP_MEMORY) || !j->spec.tree_memory_bytes || end->peak_bytes < PROBE_BYTES / 2)
                 states[JAIL_LAYER_memory] = LAYER_ABSENT;
         if (!j->spec.processes)
                 *processes = LAYER_ABSENT;
