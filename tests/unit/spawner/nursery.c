@@ -9,6 +9,8 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -227,4 +229,26 @@ struct bytes infant_layer(const struct infant *w, const char *name)
 
         assert_true(wire_lookup_str((struct bytes){w->layers, w->layers_len}, name, &word));
         return word;
+}
+
+static rlim_t limit_from(const char *text)
+{
+        return strncmp(text, "unlimited", 9) ? strtoull(text, NULL, 10) : RLIM_INFINITY;
+}
+
+/* A title, and then one line for each limit in the order of their numbers, in columns of fixed width. */
+struct rlimit infant_limit(const struct infant *w, int resource)
+{
+        enum { SOFT = 26, HARD = 47 };
+        char path[64], line[128] = "";
+        FILE *f;
+
+        snprintf(path, sizeof(path), "/proc/%d/limits", w->pid);
+        f = fopen(path, "re");
+        assert_non_null(f);
+        for (int i = 0; i < resource + 2; i++)
+                assert_non_null(fgets(line, sizeof(line), f));
+        fclose(f);
+        assert_true(strlen(line) > HARD);
+        return (struct rlimit){limit_from(line + SOFT), limit_from(line + HARD)};
 }

@@ -7,6 +7,7 @@
 #include "sandbox/profile.h"
 #include "wire/channel.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 struct nursery {
@@ -56,3 +57,6 @@ bool infant_bid(struct infant *w, uint8_t bid, int64_t *result);
 int infant_reap(struct infant *w);
 /* The word that the worker reported for a layer. */
 struct bytes infant_layer(const struct infant *w, const char *name);
+
+/* A worker's limit, soft and hard, as the kernel tells anybody: prlimit(2) would need a privilege for another user's. */
+struct rlimit infant_limit(const struct infant *w, int resource);

@@ -411,15 +411,15 @@ static void limits_read_back_from_outside(void **state)
                 return leave_out("valgrind keeps some limits to itself");
         infant_spawn_class(&nursery, &w, CLASS_WORD_HTTP);
         for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
-                assert_int_equal(prlimit(w.pid, (__rlimit_resource_t)none[i], NULL, &now), 0);
+                now = infant_limit(&w, none[i]);
                 assert_int_equal(now.rlim_max, 0);
         }
-        assert_int_equal(prlimit(w.pid, RLIMIT_NOFILE, NULL, &now), 0);
+        now = infant_limit(&w, RLIMIT_NOFILE);
         assert_in_range(now.rlim_max, 256, 8192);
         if (!instrumented()) {
-                assert_int_equal(prlimit(w.pid, RLIMIT_FSIZE, NULL, &now), 0);
+                now = infant_limit(&w, RLIMIT_FSIZE);
                 assert_int_equal(now.rlim_max, 0);
-                assert_int_equal(prlimit(w.pid, RLIMIT_AS, NULL, &now), 0);
+                now = infant_limit(&w, RLIMIT_AS);
                 assert_in_range(now.rlim_max, 1ULL << 30, 8ULL << 30);
         }
         infant_reap(&w);

@@ -223,7 +223,7 @@ static rlim_t address_space_of(const char *type)
         struct infant w;
 
         infant_spawn_plugin(&nursery, &w, &handler);
-        assert_int_equal(prlimit(w.pid, RLIMIT_AS, NULL, &limit), 0);
+        limit = infant_limit(&w, RLIMIT_AS);
         assert_int_equal(infant_reap(&w), 0);
         return limit.rlim_max;
 }
