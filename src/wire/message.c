@@ -28,13 +28,13 @@ enum {
 
 #define BEGIN(id, ...) static const struct wire_field fields_##id[] = {
 #define FIELD(id, member, text, kind, needed, lo, hi, about)                                                 \
-        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .min = lo, .max = hi, .offset = offsetof(struct wire_##id, member),     \
-                .type = WIRE_##kind, .need = needed},
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .min = lo, .max = hi,                     \
+                .offset = offsetof(struct wire_##id, member), .type = WIRE_##kind, .need = needed},
 #define CHOICE(id, member, text, list, needed, about)                                                        \
-        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .words = list, .offset = offsetof(struct wire_##id, member),            \
-                .type = WIRE_WORD, .need = needed},
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .words = list,                            \
+                .offset = offsetof(struct wire_##id, member), .type = WIRE_WORD, .need = needed},
 #define NEST(id, member, text, record, needed, about)                                                        \
-        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .nested = &wire_messages[WIRE_ID_##record],                             \
+        {.name = text, .name_len = sizeof(text) - 1, .doc = about, .nested = &wire_messages[WIRE_ID_##record], \
                 .offset = offsetof(struct wire_##id, member), .type = WIRE_NEST, .need = needed},
 #define END(id)                                                                                              \
         {                                                                                                    \
@@ -47,8 +47,9 @@ enum {
 
 const struct wire_message wire_messages[WIRE_IDS] = {
 #define BEGIN(id, text, category, sender, state, code, about)                                                \
-        [WIRE_ID_##id] = {.name = text, .name_len = sizeof(text) - 1, .doc = about, .fields = fields_##id, .n_fields = WIRE_FIELDS_##id,   \
-                .size = sizeof(struct wire_##id), .kind = WIRE_##category, .from = sender, .when = state,    \
+        [WIRE_ID_##id] = {.name = text, .name_len = sizeof(text) - 1, .doc = about,                         \
+                .fields = fields_##id, .n_fields = WIRE_FIELDS_##id, .size = sizeof(struct wire_##id),        \
+                .kind = WIRE_##category, .from = sender, .when = state,                                       \
                 .fault = WIRE_##code},
 #define FIELD(...)
 #define CHOICE(...)

@@ -48,7 +48,8 @@
         "      \"maxRedirects\": 0, \"maxResponseBytes\": \"2MiB\", \"maxTransfers\": 16},\n"                \
         "    \"shell-command\": {\"allow\": [\"ls -*\", \"git\"], \"maxOutputBytes\": 0, \"maxDiskBytes\": " \
         "\"1MiB\",\n"                                                                                        \
-        "      \"maxFiles\": 100, \"maxTreeProcesses\": 1, \"paths\": [\"/opt/tools\"]},\n"                  \
+        "      \"maxFiles\": 100, \"maxTreeProcesses\": 1, \"maxTreeMemoryBytes\": \"64MiB\", \"paths\": "   \
+        "[\"/opt/tools\"]},\n"                                                                               \
         "    \"re_size.2-x\": {\"plugin\": \"/usr/lib/resize.so\", \"profile\": \"http\", \"processes\": "   \
         "2,\n"                                                                                               \
         "      \"paths\": [\"/usr/share/fonts\"]},\n"                                                        \
@@ -61,11 +62,12 @@
         "\"best-effort\",\n"                                                                                 \
         "    \"notDumpable\": \"best-effort\", \"noNewPrivs\": \"best-effort\", \"seccomp\": "               \
         "\"best-effort\",\n"                                                                                 \
-        "    \"scopes\": \"strict\", \"landlock\": \"best-effort\", \"uid\": \"strict\", \"capabilities\": \"best-effort\",\n"       \
+        "    \"scopes\": \"strict\", \"landlock\": \"best-effort\", \"uid\": \"strict\", \"capabilities\": " \
+        "\"best-effort\",\n"                                                                                 \
         "    \"privateRoot\": \"best-effort\", \"pidNamespace\": \"best-effort\", \"ipcNamespace\": "        \
         "\"best-effort\",\n"                                                                                 \
         "    \"netNamespace\": \"best-effort\", \"utsNamespace\": \"best-effort\", \"treeMemory\": "         \
-        "\"best-effort\"},\n"                                                                                \
+        "\"best-effort\", \"treeProcesses\": \"best-effort\", \"treeCpu\": \"strict\"},\n"                   \
         "  \"logging\": {\"level\": \"debug\", \"format\": \"json\", \"file\": \"/var/log/p\"}\n"            \
         "}\n"
 

@@ -122,7 +122,8 @@ static void test_a_handler_that_changes_is_told(void **state)
                 "taskTypes.http-request.allowPorts: [80, 443] -> [80]\n"
                 "taskTypes.own.program: [\"/a\", \"x\"] -> none\n"
                 "taskTypes.own.plugin: none -> \"/a.so\"\n"
-                "taskTypes.more: none -> {\"enabled\": true, \"paths\": [], \"program\": [\"/m\"], \"network\": false, \"processes\": 0}\n");
+                "taskTypes.more: none -> {\"enabled\": true, \"maxTreeMemoryBytes\": 536870912, \"paths\": [], "
+                "\"program\": [\"/m\"], \"network\": false, \"processes\": 0}\n");
         config_fini(&a);
         config_fini(&b);
 }
