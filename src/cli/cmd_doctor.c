@@ -32,6 +32,7 @@ enum { CLASSES = sizeof(samples) / sizeof(samples[0]) };
 struct diagnosis {
         json_t *config;
         json_t *classes; /* {class: {layer: state}}, or {class: "reason"} */
+        json_t *house;   /* {process: {layer: state}}: poppod's own; nothing asks for these */
         json_t *findings; /* [{layer, state, classes, demand, why, fix}]; of a class without workers the layer is START */
         bool fails;
 };
@@ -78,6 +79,15 @@ static int look_at_class(struct patient *p, const char *task, json_t **out)
         return 0;
 }
 
+static int look_at_house(struct patient *p, json_t **out)
+{
+        CLEANUP(cleanup_json) json_t *reply = NULL;
+        int status = patient_ask(p, "status", NULL, &reply);
+
+        *out = json_incref(json_object_get(reply, "house"));
+        return status;
+}
+
 static int look(struct cli *cli, struct diagnosis *d)
 {
         CLEANUP(cleanup_json) json_t *config = config_for_patient(d->config);
@@ -91,6 +101,8 @@ static int look(struct cli *cli, struct diagnosis *d)
                 if (seen)
                         json_object_set_new(d->classes, samples[i].class, seen);
         }
+        if (!status)
+                status = look_at_house(&patient, &d->house);
         patient_end(&patient);
         return status;
 }
@@ -193,6 +205,34 @@ static void print_layers(const struct diagnosis *d)
                 }
 }
 
+/* One line for each process, with what it lacks. */
+static void print_house(const struct diagnosis *d)
+{
+        const char *process, *layer;
+        json_t *layers, *state;
+
+        puts("\n  and around its own processes (poppod(8), Users and rights):\n");
+        json_object_foreach(d->house, process, layers) {
+                bool whole = true;
+
+                printf("  %-14s", process);
+                json_object_foreach(layers, layer, state) {
+                        const char *word = json_string_value(state);
+
+                        if (!strcmp(word, "enforced"))
+                                continue;
+                        printf("%s%s ", whole ? "" : ", ", layer);
+                        print_colored(word, color_of(word), 0);
+                        whole = false;
+                }
+                if (whole)
+                        print_colored("all enforced", COLOR_GREEN, 0);
+                putchar('\n');
+        }
+        if (!geteuid() && !*text_at(json_object_get(d->config, "daemon"), "user"))
+                puts("\n  daemon.user names a user that needs none of root's rights: master, store and loader become it.");
+}
+
 static void print_finding(const json_t *f)
 {
         bool strict = !strcmp(text_at(f, "demand"), "strict");
@@ -219,6 +259,7 @@ static void print_all(const struct diagnosis *d)
 
         printf("What holds around workers of a supervisor that user %d starts here:\n\n", (int)geteuid());
         print_layers(d);
+        print_house(d);
         json_array_foreach(d->findings, i, f)
                 print_finding(f);
         puts(d->fails ? "\nNot enough: tasks of such a class are refused with TYPE_DISABLED. Mend it, or allow it in\n"
@@ -228,8 +269,9 @@ static void print_all(const struct diagnosis *d)
 
 static void print_json(const struct diagnosis *d)
 {
-        CLEANUP(cleanup_json) json_t *all = json_pack("{s:b,s:i,s:O,s:O,s:O}", "ok", !d->fails, "uid", (int)geteuid(), "classes",
-                d->classes, "security", json_object_get(d->config, "security"), "findings", d->findings);
+        CLEANUP(cleanup_json) json_t *all = json_pack("{s:b,s:i,s:O,s:O,s:O,s:O}", "ok", !d->fails, "uid",
+                (int)geteuid(), "classes", d->classes, "house", d->house, "security",
+                json_object_get(d->config, "security"), "findings", d->findings);
 
         json_dumpf(all, stdout, JSON_COMPACT);
         putchar('\n');
@@ -264,6 +306,7 @@ int cmd_doctor(struct cli *cli)
         }
         json_decref(d.config);
         json_decref(d.classes);
+        json_decref(d.house);
         json_decref(d.findings);
         return status;
 }

@@ -34,6 +34,8 @@ def it_says_what_the_workers_have(_):
         found = diagnosis(daemon, wanted=0)
         assert found["classes"]["js"] == client.code("1")["isolation"], found
         assert found["classes"]["shell"] == client.run(task(["true"]))["isolation"], found
+        assert set(found["house"]) == {"master", "starter", "spawner"}, found
+        assert found["house"]["master"] == client.call("status")["house"]["master"], found
         assert found["classes"]["http"]["noNewPrivs"] == "enforced" and found["uid"] == os.geteuid(), found
         assert {f["layer"] for f in found["findings"]} == {layer for layers in found["classes"].values()
                                                            for layer, state in layers.items() if state != "enforced"}, found
@@ -79,6 +81,18 @@ def a_machine_without_user_namespaces_is_told_by_its_setting(_):
         assert missing["classes"] == ["shell"] and "a user namespace: No space left" in missing["why"], found
         assert missing["fix"].startswith("sysctl -w user.max_user_namespaces") and found["uid"] == 1000, found
         assert found["classes"]["js"]["noNewPrivs"] == "enforced", found
+
+
+@case
+def what_daemon_user_gives_up_is_seen(_):
+    if os.geteuid():
+        raise Skip("needs root, whose rights are given up")
+    with Daemon() as daemon:
+        said = doctor(daemon).stdout
+        assert "daemon.user names a user" in said and "user absent" in said, said
+        daemon.write_config({"daemon": {"user": "nobody"}})
+        assert diagnosis(daemon)["house"]["master"]["user"] == "enforced"
+        assert "daemon.user names a user" not in doctor(daemon).stdout
 
 
 @case
