@@ -114,7 +114,7 @@ int cmd_daemon_restart(struct cli *cli)
                 return status;
         status = launch_init(&next, cli);
         if (!status && !own_options)
-                launch_copy(&next, (pid_t)poppo_server_pid(cli->poppo));
+                status = launch_copy(&next, (pid_t)poppo_server_pid(cli->poppo));
         if (!status)
                 status = stop_running(cli);
         if (!status)

@@ -66,12 +66,23 @@ static void choose_log(struct launch *l)
         strncat(l->log, "/poppod.log", sizeof(l->log) - strlen(l->log) - 1);
 }
 
+/* Beside the socket it may be in somebody else's directory (daemon.user): only a file that is one is taken there. */
+static bool is_good_log(const struct launch *l, const struct stat *st)
+{
+        return l->cli->opt.log || (S_ISREG(st->st_mode) && st->st_nlink == 1);
+}
+
 static int open_log(struct launch *l)
 {
         struct stat st;
+        int strict;
 
         choose_log(l);
-        l->log_fd = open(l->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+        strict = l->cli->opt.log ? 0 : O_NOFOLLOW | O_NONBLOCK;
+        l->log_fd = open(l->log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | strict, 0640);
+        if (l->log_fd >= 0 && !fstat(l->log_fd, &st) && !is_good_log(l, &st))
+                return cli_complain(l->cli, EXIT_DENIED, "--log FILE puts the log elsewhere",
+                        "the log %s is no plain file of its own", l->log);
         if (l->log_fd < 0 || fstat(l->log_fd, &st) < 0)
                 return cli_complain(l->cli, EXIT_DENIED, "--log FILE puts the log elsewhere",
                         "cannot open the log %s: %s", l->log, error_text(-errno));
@@ -130,15 +141,29 @@ static char *read_proc(pid_t pid, const char *file, size_t *len)
         return TAKE_PTR(text);
 }
 
-void launch_copy(struct launch *l, pid_t pid)
+/* What another user's process says of itself root does not take for its own command line. */
+static bool is_trusted(pid_t pid)
+{
+        char path[64];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/proc/%d", (int)pid);
+        return !stat(path, &st) && (geteuid() || !st.st_uid);
+}
+
+int launch_copy(struct launch *l, pid_t pid)
 {
         size_t len, n = 1;
-        char *text = read_proc(pid, "cmdline", &len);
+        char *text;
         char path[64];
         ssize_t got;
 
+        if (!is_trusted(pid))
+                return cli_complain(l->cli, EXIT_USAGE, "say how it is to be started, with -c FILE and --state-dir DIR",
+                        "the supervisor, pid %d, is not root's: how it was started is not taken from it", (int)pid);
+        text = read_proc(pid, "cmdline", &len);
         if (!text)
-                return;
+                return 0;
         free(l->arg_text);
         l->arg_text = text;
         for (char *at = text + strlen(text) + 1; at < text + len && n <= LAUNCH_ARGS_MAX;
@@ -148,6 +173,7 @@ void launch_copy(struct launch *l, pid_t pid)
         snprintf(path, sizeof(path), "/proc/%d/cwd", (int)pid);
         got = readlink(path, l->directory, sizeof(l->directory) - 1);
         l->directory[got < 0 ? 0 : got] = '\0';
+        return 0;
 }
 
 /* ---- starting ---- */
@@ -189,6 +215,7 @@ static int explain_end(struct launch *l, int wait_status)
 {
         int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 0;
 
+        l->pid = 0;
         print_tail(l);
         if (WIFSIGNALED(wait_status))
                 return cli_complain(l->cli, EXIT_UNREACHABLE, NULL, "poppod was killed by signal %d (%s)",

@@ -26,8 +26,8 @@ int launch_find(struct cli *cli, char *out, size_t size);
 int launch_init(struct launch *l, struct cli *cli);
 void launch_fini(struct launch *l);
 
-/* Takes the arguments and directory of a running supervisor instead, where /proc shows them. */
-void launch_copy(struct launch *l, pid_t pid);
+/* Takes the arguments and directory of a running supervisor instead, where /proc shows them. 0, or an exit status. */
+int launch_copy(struct launch *l, pid_t pid);
 
 /* Starts it and waits until it answers. 0, or an exit status after the log's tail. */
 int launch_run(struct launch *l);

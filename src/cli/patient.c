@@ -97,7 +97,7 @@ int patient_start(struct patient *p, struct cli *cli, const json_t *config)
         p->launch.tied = true;
         if (!status)
                 status = launch_run(&p->launch);
-        p->alive = !status;
+        p->alive = p->launch.pid > 0;
         return status;
 }
 

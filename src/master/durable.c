@@ -115,8 +115,9 @@ static void withdraw(struct durable *d, struct task *t)
 
         refuse_unavailable(d, &why);
         d->ops->on_refused(d, t, true, &why);
-        if (claims_drop(&d->claims, t) != CLAIM_NONE)
-                durable_disown_claim(d, t);
+        /* Also of a claim that was given back something may be on its way. */
+        claims_drop(&d->claims, t);
+        durable_disown_claim(d, t);
         scheduler_finish(d->scheduler, t, TASK_CANCELLED, clock_now());
         registry_remove(d->registry, t);
         task_free(t);

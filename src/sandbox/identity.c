@@ -108,12 +108,18 @@ int identity_reduce(uint64_t kept)
 
 /* ---- becoming ---- */
 
+/* A change of user forgets what its parent's death does. */
 static int change_user(const struct identity *who)
 {
-        if (setgroups(0, NULL) < 0 || setresgid(who->gid, who->gid, who->gid) < 0 ||
+        pid_t parent = getppid();
+        int signal = 0;
+
+        if (prctl(PR_GET_PDEATHSIG, &signal) < 0 || setgroups(0, NULL) < 0 || setresgid(who->gid, who->gid, who->gid) < 0 ||
                 setresuid(who->uid, who->uid, who->uid) < 0)
                 return error_origin(-errno);
-        return 0;
+        if (signal && prctl(PR_SET_PDEATHSIG, signal) < 0)
+                return error_origin(-errno);
+        return !signal || getppid() == parent ? 0 : error_origin(-ESRCH);
 }
 
 static bool is_for_good(const struct identity *who, uint64_t kept)

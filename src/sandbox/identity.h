@@ -19,8 +19,8 @@ int identity_find(const char *text, struct identity *who);
 #define IDENTITY_CAPABILITY(capability) (UINT64_C(1) << (capability))
 
 /* This process becomes that user and group, without other groups, and keeps these capabilities of those that
- * it has. That there is no way back was tried. It is not dumpable then, and a parent's death signal is
- * forgotten. */
+ * it has. That there is no way back was tried. It is not dumpable then; a parent's death does what
+ * it did. */
 int identity_assume(const struct identity *who, uint64_t kept);
 
 /* Stays who it is, with these capabilities at most, and so will whatever it executes. */

@@ -70,7 +70,8 @@ static int limit_memory(struct jail *j, uint64_t bytes)
         return r;
 }
 
-/* A group whose limit does not hold is no bound: it is as if there were none, and the probe says so. */
+/* A group whose limit does not hold is no bound: it is as if there were none. The probe says so; after it no tree is
+ * started without what it has seen. */
 static void set_limits(struct jail *j, bool all)
 {
         struct jail_group *g = &j->group;
@@ -209,6 +210,14 @@ static void forget_birthplace(struct jail_group *g)
                         forget(g, (enum cgroup_part)p);
 }
 
+static bool has_what_was_proved(const struct jail_group *g)
+{
+        for (int p = 0; p < CGROUP_PARTS; p++)
+                if (g->proved[p] && g->own.dirs[p] < 0)
+                        return false;
+        return true;
+}
+
 static pid_t give_birth(void *arg)
 {
         struct jail_birth *b = arg;
@@ -216,8 +225,13 @@ static pid_t give_birth(void *arg)
         int dir = g->host ? cgroup_birthplace(g->host, &g->own) : -1;
         pid_t pid = dir >= 0 ? clone_into(b, dir) : -1;
 
-        if (dir >= 0 && pid < 0)
+        if (dir >= 0 && pid < 0) {
+                int error = errno;
+
                 forget_birthplace(g);
+                if (!has_what_was_proved(g))
+                        return -error;
+        }
         if (pid < 0)
                 pid = (pid_t)syscall(
                         SYS_clone, JAIL_NAMESPACES | CLONE_PIDFD | SIGCHLD, NULL, &b->tree->pidfd, NULL, 0);
@@ -232,6 +246,8 @@ pid_t jail_group_birth(struct jail_birth *b)
 
         if (g->host)
                 begin(b->tree->jail);
+        if (!has_what_was_proved(g))
+                return error_origin(-ENOLCK);
         return g->cradle.running ? cradle_call(&g->cradle, give_birth, b) : give_birth(b);
 }
 
@@ -294,6 +310,8 @@ void jail_group_account(struct jail *j, const struct rusage *used, struct jail_e
 /* So that a few forks are one too many, and what the last tree left does not go while the probe is looked at. */
 void jail_group_narrow(struct jail *j, bool narrow)
 {
+        for (int p = 0; p < CGROUP_PARTS; p++)
+                j->group.proved[p] = !narrow && j->group.own.dirs[p] >= 0;
         if (j->group.host && narrow)
                 cgroup_give_back(j->group.host, &j->group.own);
         if (j->group.host && j->group.own.dirs[CGROUP_PIDS] >= 0 &&

@@ -11,6 +11,7 @@ struct jail_group {
         uint64_t memory, processes; /* limits, as they were set */
         struct cradle cradle;
         int event, kills; /* version 1: memory ran out somewhere; how many were killed here */
+        bool proved[CGROUP_PARTS]; /* the probe has seen it hold: from then on no tree is without it */
         bool killed; /* whatever is born into it now is killed, too */
         struct cgroup_usage before;
 };

@@ -28,6 +28,8 @@ enum { PROBE_BYTES = 4 << 20, PROBE_FORKS = 4 };
 struct probe {
         const struct jail *jail;
         pid_t jailer;
+        struct sockaddr_un listener;
+        socklen_t listener_len; /* 0: nobody listens */
         enum layer_state states[JAIL_N_LAYERS];
 };
 
@@ -137,18 +139,12 @@ static enum layer_state probe_no_new_privs(const struct probe *p)
 }
 
 /* The jailer's, without a path. Where there are no such names at all nothing can be told. */
-static int abstract_socket(const struct probe *p, struct sockaddr_un *at)
-{
-        *at = (struct sockaddr_un){.sun_family = AF_UNIX};
-        snprintf(at->sun_path + 1, sizeof(at->sun_path) - 1, "poppo-probe-%d", p->jailer);
-        return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-}
-
+/* To somebody who listens outside, under a name that the kernel chose: nobody else can have taken it. */
 static enum layer_state probe_scopes(const struct probe *p)
 {
-        struct sockaddr_un at;
-        int fd = abstract_socket(p, &at);
-        bool refused = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0 && errno == EPERM;
+        int fd = p->listener_len ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
+        bool refused = fd >= 0 && connect(fd, (const struct sockaddr *)&p->listener, p->listener_len) < 0 &&
+                errno == EPERM;
 
         if (fd >= 0)
                 close(fd);
@@ -227,25 +223,29 @@ static int probe_all(void *arg)
 
 /* Listens in the network that a tree would have, outside of the jail, until it is killed. The signal comes only for a death
  * from now on: one that was before shows in the parent's number. */
-static _Noreturn void listen_outside(const struct probe *p, pid_t parent, int ready)
+static _Noreturn void listen_outside(struct probe *p, pid_t parent, int ready)
 {
-        struct sockaddr_un at;
+        const sa_family_t any = AF_UNIX;
+        socklen_t len = sizeof(p->listener);
         int fd;
 
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
                 _exit(1);
         if (!p->jail->spec.network && setns(p->jail->net, CLONE_NEWNET) < 0)
                 _exit(1);
-        fd = abstract_socket(p, &at);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof(at)) < 0 || listen(fd, 1) < 0 ||
-                write(ready, "", 1) != 1)
+        fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (fd < 0 || bind(fd, (const struct sockaddr *)&any, sizeof(any)) < 0 || listen(fd, 1) < 0 ||
+                getsockname(fd, (struct sockaddr *)&p->listener, &len) < 0)
+                _exit(1);
+        p->listener_len = len;
+        if (write(ready, "", 1) != 1)
                 _exit(1);
         for (;;)
                 pause();
 }
 
 /* 0 or negative: without it the layer counts as absent. */
-static pid_t start_listener(const struct probe *p)
+static pid_t start_listener(struct probe *p)
 {
         pid_t parent = getpid(), pid;
         int pipes[2];

@@ -3,10 +3,11 @@ test_doctor.py BUILD_ROOT"""
 import glob
 import json
 import os
+import shutil
 import subprocess
 
 from commands import task
-from harness import LENIENT, SANITIZED, WITHOUT_CGROUPS, Daemon, Ordinary
+from harness import LENIENT, SANITIZED, WITHOUT_CGROUPS, Daemon, Ordinary, descendants, eventually, process_table
 from tap import Skip, case, main
 
 
@@ -93,6 +94,23 @@ def what_daemon_user_gives_up_is_seen(_):
         daemon.write_config({"daemon": {"user": "nobody"}})
         assert diagnosis(daemon)["house"]["master"]["user"] == "enforced"
         assert "daemon.user names a user" not in doctor(daemon).stdout
+
+
+@case
+def its_supervisor_ends_with_it_also_as_another_user(_):
+    if os.geteuid():
+        raise Skip("needs root, whose rights are given up")
+    with Daemon({"daemon": {"user": "nobody"}}, start=False) as daemon:
+        before = set(glob.glob("/tmp/poppo-doctor.*"))
+        asking = subprocess.Popen([daemon.program("poppo"), "doctor", "-c", daemon.config, "--socket", daemon.socket],
+                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        inside = eventually(lambda: {pid for pid, (_, name) in descendants(asking.pid).items() if name == "poppod-spawner"} and
+                            descendants(asking.pid), "its supervisor has given its rights up")
+        asking.kill()
+        asking.wait()
+        eventually(lambda: not set(inside) & {pid for pid, (_, state, _) in process_table().items() if state != "Z"}, "all of it is gone")
+        for path in set(glob.glob("/tmp/poppo-doctor.*")) - before:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @case

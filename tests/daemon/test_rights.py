@@ -356,6 +356,31 @@ def files_that_are_not_its_own_are_not_given_away():
 
 
 @case
+def root_does_not_take_another_users_word_for_how_it_was_started():
+    with House(USER) as daemon:
+        said = subprocess.run([BUILD / "poppo", "--socket", daemon.socket, "daemon", "restart", "--log", daemon.log],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert said.returncode == 64 and "is not root's" in said.stderr and "--state-dir" in said.stderr, said
+        assert daemon.status()["daemon"]["pid"] == daemon.pid
+
+
+@case
+def a_log_beside_the_socket_that_leads_elsewhere_is_not_opened():
+    with Daemon(start=False) as daemon:
+        target = daemon.dir / "target"
+        (daemon.dir / "poppod.log").symlink_to(target)
+        command = [BUILD / "poppo", "--socket", daemon.socket, "daemon", "start", "-c", daemon.config, "--state-dir", daemon.dir / "state"]
+        for second in (False, True):
+            if second:
+                (daemon.dir / "poppod.log").unlink()
+                target.write_text("")
+                (daemon.dir / "poppod.log").hardlink_to(target)
+            said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+            assert said.returncode == 77 and "poppod.log" in said.stderr, said
+            assert not target.exists() or not target.read_text(), said
+
+
+@case
 def a_lock_with_a_second_name_is_not_written_to():
     house = House(USER)
     try:

@@ -233,17 +233,23 @@ def a_crash_leaves_no_core_and_starts_nothing_of_the_machines(daemon):
         assert error["data"]["signal"] == "SIGSEGV" and error["data"]["files"] == {}, error
 
 
+def sleeping(daemon):
+    """All processes of the trees, once two of them have become `sleep`: before that they may be a worker's own probe."""
+    tree = trees(daemon)
+    return [status_of(pid).get("Name") for pid in tree].count("sleep") >= 2 and tree
+
+
 @case
 def when_the_jailer_or_the_supervisor_is_killed_the_tree_dies(_):
     with new_daemon(CONFIG) as daemon, daemon.client() as client:
         daemon.errors_expected = True
         seq = client.send("submit", task=task("trap '' TERM; setsid sleep 100 & sleep 100"), options={"maxAttempts": 1}, wait=True)
-        tree = eventually(lambda: len(trees(daemon)) >= 4 and trees(daemon), "it runs")
+        tree = eventually(lambda: sleeping(daemon), "it runs")
         assert daemon.strike(jailers(daemon)[0])
         error_of(client.reply(seq)["result"], "WORKER_CRASHED")
         eventually(lambda: not alive(tree), "the jailer's death ends all")
         client.send("submit", task=task("trap '' TERM; setsid sleep 100 & sleep 100"), options={"maxAttempts": 1}, wait=True)
-        tree = eventually(lambda: len(trees(daemon)) >= 4 and trees(daemon), "it runs")
+        tree = eventually(lambda: sleeping(daemon), "it runs")
         os.kill(daemon.pid, 9)
         daemon.process.wait()
         eventually(lambda: not alive(tree), "the supervisor's death ends all")

@@ -137,6 +137,9 @@ static void refuse(struct shell *s, uint32_t seq, int r, struct wire_refusal *wh
                 outcome_fail(&s->outcome, WIRE_WORKER_CRASHED, "no jail for the command: %s",
                         *s->jail.fault ? s->jail.fault : error_text(r));
         reply(s, seq);
+        /* What cannot be had here now may be had by a fresh one. */
+        if (r < 0)
+                port_retire(&s->port, "could not jail a command");
 }
 
 static int start(struct shell *s, struct bytes task, struct wire_refusal *why)
