@@ -11,7 +11,7 @@ import time
 import uuid
 
 from client import frame
-from harness import BUILD, Daemon, Refused, eventually, runner_of
+from harness import BUILD, PATIENCE, Daemon, Refused, eventually, runner_of
 from tap import case, note, run
 
 SANITIZED = bool(os.environ.get("POPPO_SANITIZED"))
@@ -118,10 +118,15 @@ def a_flood_delays_a_single_task_by_one_running_task():
 
 @case
 def waiting_makes_up_for_a_lower_priority():
+    end = time.monotonic() + PATIENCE
     with Daemon(pool(1, queue={"agingInterval": 50})) as daemon, daemon.client() as client:
-        for _ in range(300):
-            client.send("submit", task=busy(5), options={"priority": 10})
-        low = client.reply(client.send("submit", task=quick(), options={"priority": 4}, wait=True))["result"]
+        for _ in range(40):
+            client.submit(busy(5), priority=10)
+        waiting = client.submit(quick(), priority=4)
+        # More of the higher ones come than are done, until it has had its turn.
+        while (low := client.call("result", id=waiting)["result"])["state"] != "succeeded":
+            client.submit(busy(5), priority=10)
+            assert time.monotonic() < end, low
         assert client.call("stats")["totals"]["queued"] > 0, "the higher ones are not used up"
         assert low["queuedMs"] >= 6 * 50, low["queuedMs"]
         note(f"six levels of 50 ms: started after {low['queuedMs']:.0f} ms")
