@@ -26,11 +26,28 @@ void durable_claim_accepted(struct durable *d, struct task *t)
                 claim(d, t, now);
 }
 
+/* The claim of this task that the store has not been sent; NULL: there is none. */
+static struct change *unsent_claim(const struct durable *d, const struct task *t)
+{
+        for (struct list *node = d->link.unsent; node != &d->link.waiting; node = node->next) {
+                struct change *c = change_of(list_entry(node, struct store_change, node));
+
+                if (c->task == t && c->kind == CHANGE_CLAIM)
+                        return c;
+        }
+        return NULL;
+}
+
+/* One that was not even sent is as if it had never been. */
 static void give_back(struct durable *d, struct task *t)
 {
-        struct change *c = durable_change(CHANGE_REVOKE, t);
+        struct change *unsent = unsent_claim(d, t), *c = unsent ? NULL : durable_change(CHANGE_REVOKE, t);
 
         claims_drop(&d->claims, t);
+        if (unsent) {
+                store_link_drop(&d->link, &unsent->link);
+                durable_free_change(unsent);
+        }
         if (c)
                 store_link_push(&d->link, &c->link);
 }

@@ -40,7 +40,7 @@ int handover_socket(const char *path, const struct identity *to)
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return error_origin(-errno);
-        return S_ISSOCK(st.st_mode) && is_ours(&st, to) ? give(fd, to) : 0;
+        return S_ISSOCK(st.st_mode) && st.st_nlink == 1 && is_ours(&st, to) ? give(fd, to) : 0;
 }
 
 static void close_directory(DIR **dir)

@@ -144,7 +144,8 @@ static pid_t parent_of(pid_t pid)
         return (pid_t)parent;
 }
 
-/* Its parent is looked up while the pidfd holds its number. */
+/* Should the number pass to another process meanwhile, it is that one's parent that was looked up, but the pidfd's process
+ * that is signalled: one that has ended. */
 static int end_child(const struct starter *s, pid_t pid)
 {
         CLEANUP(cleanup_close) int pidfd = pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;

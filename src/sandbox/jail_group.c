@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A limit is reached when less than this is left of it: the kernel charges many pages at a time. */
-enum { FULL_SLACK = 256 * 1024, PROBE_FORKS = 2, NAMES = 8 };
+enum { FULL_SLACK = 256 * 1024, PROBE_FORKS = 2, NAMES = 8, CHARGED_AT_ONCE = 2 * 64 * 4096 };
 
 static const struct cgroup *above(const struct jail_group *g)
 {
@@ -103,22 +103,28 @@ static void leave(struct jail_group *g)
         cgroup_close(&g->above);
 }
 
-/* The slot's last jailer may be dead and its tree not quite, and would count for this one. */
-static void choose_name(struct jail *j)
+/* The slot's last jailer may be dead and its tree not quite, and would count for this one. False: no name is free. */
+static bool choose_name(struct jail *j)
 {
         struct jail_group *g = &j->group;
 
         for (int k = 0; k < NAMES; k++) {
                 snprintf(g->name, sizeof(g->name), k ? "tree-%u.%d" : "tree-%u", j->spec.slot, k);
                 if (!cgroup_remove(above(g), g->name, NULL))
-                        return;
+                        return true;
         }
+        return false;
 }
 
+/* Without a name of its own it has no group: what others do in one must not count for it. */
 static void make(struct jail *j)
 {
         struct jail_group *g = &j->group;
 
+        if (!choose_name(j)) {
+                cgroup_close(&g->own);
+                return;
+        }
         cgroup_make(g->host, above(g), g->name, &g->own);
         g->event = cgroup_watch_memory(g->host, &g->own);
         g->kills = cgroup_open_kills(g->host, &g->own);
@@ -153,7 +159,6 @@ void jail_group_open(struct jail *j)
                 snprintf(g->project, sizeof(g->project), "%s", project);
                 if (*project)
                         cgroup_make(g->host, &g->host->base, project, &g->above);
-                choose_name(j);
                 make(j);
         }
         man_cradle(g);
@@ -174,7 +179,6 @@ static void renew(struct jail *j)
 
         unwatch(g);
         cgroup_remove(above(g), g->name, &g->own);
-        choose_name(j);
         g->killed = false;
         make(j);
         set_limits(j, true);
@@ -284,7 +288,10 @@ uint64_t jail_group_cpu_us(const struct jail *j)
         return since(now.cpu_us, g->before.cpu_us);
 }
 
-/* What a group counts is the tree's, whoever waited for whom; of what is not counted there the kernel tells
+/* Of what others left some may be given back only while this tree is there: by as much its peak would seem smaller. The
+ * kernel charges and gives back in batches of 64 pages for each processor, so two of these are added: what is told is a
+ * little more rather than less than what was used.
+ * What a group counts is the tree's, whoever waited for whom; of what is not counted there the kernel tells
  * what each process told its parent. */
 void jail_group_account(struct jail *j, const struct rusage *used, struct jail_end *end)
 {
@@ -302,7 +309,9 @@ void jail_group_account(struct jail *j, const struct rusage *used, struct jail_e
                 return;
         end->out_of_memory = now.oom_kills > g->before.oom_kills;
         end->full = g->memory && now.peak + FULL_SLACK >= g->memory;
-        end->peak_bytes = since(now.peak, end->full ? 0 : g->before.memory);
+        end->peak_bytes = end->full ? now.peak : since(now.peak, g->before.memory);
+        if (!end->full && g->before.memory)
+                end->peak_bytes += CHARGED_AT_ONCE;
 }
 
 /* ---- the probe's part ---- */

@@ -38,6 +38,7 @@ struct init {
         int signals;
         int ask[2]; /* the way of the filter's listener to here; -1: the filter does not ask */
         int listener;
+        pid_t command;
         char denied[FILTER_CALL_NAME];
 };
 
@@ -210,17 +211,16 @@ static void forget(int *fd)
         *fd = -1;
 }
 
-/* The caller waits in the call, so that its number is nobody else's. The first one is told: where filters
- * ask, nothing can be started that would go on. */
+/* The caller waits in the call, so that its number is nobody else's. The first one is told. A caller that a signal has
+ * called away before it was heard has made such a call all the same: there is one program, and it ends. */
 static void deny(struct init *i)
 {
         struct seccomp_notif call;
+        int gone = listener_next(i->listener, &call);
 
-        if (listener_next(i->listener, &call) || !listener_waits(i->listener, &call))
-                return;
-        if (!*i->denied)
+        if (!gone && !*i->denied)
                 filter_name_call(call.data.arch, call.data.nr, i->denied);
-        kill((pid_t)call.pid, SIGKILL);
+        kill(!gone && listener_waits(i->listener, &call) ? (pid_t)call.pid : i->command, SIGKILL);
 }
 
 static void hear_filter(struct init *i, short events)
@@ -259,6 +259,7 @@ static void wait_for(struct init *i, pid_t command, int *status)
         struct pollfd fds[] = {{.fd = i->signals, .events = POLLIN}, {.fd = i->entry.line, .events = POLLIN},
                 {.events = POLLIN}, {.fd = i->entry.event, .events = POLLIN}};
 
+        i->command = command;
         while (!reap(command, status)) {
                 struct signalfd_siginfo info;
 

@@ -108,6 +108,31 @@ def a_task_that_finds_a_free_worker_costs_two_commits():
 
 
 @case
+def a_task_that_is_refused_after_its_claim_was_given_back_is_forgotten_whole():
+    """The store does nothing until the claim is given back, and then its file is none."""
+    with Daemon(one()) as daemon, daemon.client() as client:
+        daemon.errors_expected = True
+        eventually(lambda: is_written(daemon), "the store is open")
+        client.code("1")
+        store = daemon.status()["daemon"]["store"]["pid"]
+        assert daemon.strike(store, signal.SIGSTOP)
+        seqs = [client.send("submit", task=code(n)) for n in range(20)]
+        eventually(lambda: daemon.status()["daemon"]["store"]["waiting"] > 20, "one of them is claimed")
+        waiting = daemon.status()["daemon"]["store"]["waiting"]
+        eventually(lambda: daemon.status()["daemon"]["store"]["waiting"] > waiting, "its claim is given back")
+        file = daemon.dir / "state" / "store.db"
+        for path in daemon.dir.glob("state/store.db*"):
+            path.unlink()
+        file.mkdir()
+        assert daemon.strike(store)
+        for seq in seqs:
+            reply = client.reply(seq)
+            assert not reply["ok"] and reply["error"]["code"] == "STORE_UNAVAILABLE", reply
+        assert not client.call("list", state="queued")["tasks"]
+        assert client.code("6 * 7")["value"] == 42
+
+
+@case
 def what_is_urgent_goes_before_what_was_claimed():
     with Daemon(one()) as daemon, daemon.client() as client, daemon.client() as other:
         eventually(lambda: is_written(daemon), "the store is open")

@@ -1,8 +1,10 @@
 /* A tree in its control group: what bounds it, and what is counted. Only root is handed groups here. */
 #include "jailer.h"
+#include "base/cleanup.h"
 #include "leave_out.h"
 #include "sandbox/jail_probe.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -155,6 +157,38 @@ static void the_tree_after_one_that_was_killed_lives(void **state)
         assert_int_equal(v->said[0], 2);
 }
 
+/* Of a tree, as if the limit of its memory could not be set any more. */
+static void start_without_memory(struct jail *j)
+{
+        struct jail_command command = {.argv = (char *[]){(char *)"/bin/true", NULL}, .envp = (char *[]){NULL}};
+        struct jail_tree tree;
+
+        probe(j);
+        cleanup_close(&j->group.own.dirs[CGROUP_MEMORY]);
+        j->group.own.dirs[CGROUP_MEMORY] = -1;
+        if (!probed->error)
+                probed->error = jail_tree_open(j, &tree);
+        if (probed->error)
+                return;
+        probed->error = jail_tree_start(&tree, &command);
+        jail_tree_close(&tree);
+}
+
+static void no_tree_is_without_what_the_probe_has_seen(void **state)
+{
+        struct visit *v = *state;
+
+        if (!visit_possible(v))
+                return;
+        if (!has(CGROUP_MEMORY))
+                return leave_out("no memory controller");
+        probed = v;
+        v->opened = start_without_memory;
+        visit_run(v);
+        assert_int_equal(v->status, 0);
+        assert_int_equal(v->error, -ENOLCK);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -165,6 +199,7 @@ int main(void)
                 CASE(files_count_as_memory_and_all_of_the_tree_goes),
                 CASE(the_next_tree_starts_with_nothing_of_the_last_one),
                 CASE(the_tree_after_one_that_was_killed_lives),
+                CASE(no_tree_is_without_what_the_probe_has_seen),
                 CASE(children_that_nobody_waits_for_are_counted),
         };
 
