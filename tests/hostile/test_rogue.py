@@ -147,15 +147,21 @@ class Struggle:
         assert self._enough(), (self.ended, len(self.waits))
 
 
-def at_rest(daemon):
-    """Descriptors beyond those of workers, when nothing runs and no worker comes or goes; None before that."""
-    with daemon.client() as client:
-        status = client.call("status")
+def count_at_rest(daemon, client):
+    status = client.call("status")
     if status["totals"]["busy"] or status["totals"]["queued"] or status["totals"]["delayed"] or status["daemon"]["clients"] != 1:
         return None
     if daemon.zombies() or any(worker["state"] not in ("idle", "standby") for worker in status["workers"].values()):
         return None
     return daemon.fds() - 2 * len(status["workers"])
+
+
+def at_rest(daemon):
+    """Descriptors beyond those of workers, when nothing runs and no worker comes or goes; None before that. Counted twice while
+    the one who asks is connected: its own, and that of a worker that comes meanwhile, would make a difference."""
+    with daemon.client() as client:
+        fds = count_at_rest(daemon, client)
+        return fds if fds == count_at_rest(daemon, client) else None
 
 
 def starts(status):
