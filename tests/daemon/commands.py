@@ -39,6 +39,6 @@ def out(client, what, options=None, **more):
 
 def shell_worker(daemon):
     """The pid of the one worker of this class."""
-    pids = [w["pid"] for w in daemon.status()["workers"].values() if w["class"] == "shell"]
+    pids = [w["pid"] for w in daemon.status()["workers"].values() if w["class"] == "shell" and "pid" in w]
     assert len(pids) == 1, pids
     return pids[0]
