@@ -118,14 +118,19 @@ def a_flood_delays_a_single_task_by_one_running_task():
 
 @case
 def waiting_makes_up_for_a_lower_priority():
+    def flood():
+        for _ in range(100):
+            others.send("submit", task=busy(5), options={"priority": 10}, wait=True)
+
     end = time.monotonic() + PATIENCE
-    with Daemon(pool(1, queue={"agingInterval": 50})) as daemon, daemon.client() as client:
-        for _ in range(40):
-            client.submit(busy(5), priority=10)
+    with Daemon(pool(1, queue={"agingInterval": 50})) as daemon, daemon.client() as client, daemon.client() as others:
+        flood()
+        eventually(lambda: client.call("stats")["totals"]["queued"] > 50, "they are there")
         waiting = client.submit(quick(), priority=4)
-        # More of the higher ones come than are done, until it has had its turn.
+        # There are always more of the higher ones, until it has had its turn.
         while (low := client.call("result", id=waiting)["result"])["state"] != "succeeded":
-            client.submit(busy(5), priority=10)
+            if client.call("stats")["totals"]["queued"] < 50:
+                flood()
             assert time.monotonic() < end, low
         assert client.call("stats")["totals"]["queued"] > 0, "the higher ones are not used up"
         assert low["queuedMs"] >= 6 * 50, low["queuedMs"]
